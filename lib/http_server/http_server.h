@@ -1,0 +1,168 @@
+#ifndef MP_HTTP_SERVER_HTTP_SERVER_H
+#define MP_HTTP_SERVER_HTTP_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/rc.h"
+#include "json/json.h"
+#include "store/idempotency.h"
+
+/*
+ * HTTP/1.1 on libmicrohttpd: network threads (epoll) and a fixed pool of workers. A route is data;
+ * its handler runs on a worker and may block, or, with MP_ROUTE_INLINE, on the network thread and
+ * may not. A handler returns a code; only here does a code become a status and a problem body
+ * (RFC 9457, `type` "/problems/<name>").
+ */
+struct mp_request;
+struct mp_response;
+
+enum mp_auth {
+	MP_AUTH_NONE,	 /* anyone */
+	MP_AUTH_USER,	 /* a user's access token */
+	MP_AUTH_SERVICE, /* a service's token with the route's scope */
+	MP_AUTH_COOKIE, /* the refresh cookie: our Origin and X-Requested-With are demanded here, the
+	                    cookie is the handler's to check */
+};
+
+enum mp_key_policy {
+	MP_KEY_NONE, /* an Idempotency-Key is ignored */
+	MP_KEY_ACCEPTED,
+	MP_KEY_REQUIRED, /* absent: 400 */
+};
+
+#define MP_ROUTE_INLINE 1u   /* the handler never blocks; it runs on the network thread */
+#define MP_ROUTE_PROVIDER 2u /* calls the payment provider: at most a quarter of the workers */
+#define MP_ROUTE_RAW_BODY 4u /* any media type, the body's bytes as they came */
+
+typedef enum mp_rc (*mp_handler)(struct mp_request *req, struct mp_response *res, void *ctx);
+
+struct mp_route {
+	const char *method;
+	const char *path; /* "/v1/payments/{id}/cancel"; {name} is one segment */
+	enum mp_auth auth;
+	const char *scope; /* MP_AUTH_SERVICE */
+	enum mp_key_policy key;
+	unsigned flags;
+	size_t body_bytes_max; /* 0: 16 KiB */
+	mp_handler handler;
+};
+
+/* Who calls, as the token says. */
+struct mp_principal {
+	char subject[64]; /* a user's id, or a service's name */
+	char session[40]; /* of a user: the session that the token came from */
+	char scopes[128]; /* of a service: separated by spaces */
+};
+
+/*
+ * Checks a bearer token. want is MP_AUTH_USER or MP_AUTH_SERVICE. MP_UNAUTHENTICATED when it is not
+ * valid, MP_UNAVAILABLE when keys are not known yet. Called on network threads too: must not block.
+ */
+struct mp_verifier {
+	enum mp_rc (*verify)(void *ctx, enum mp_auth want, const char *token, size_t token_len,
+		struct mp_principal *out);
+	void *ctx;
+};
+
+struct mp_http_server_config {
+	const char *listen; /* "127.0.0.1:8081", "[::1]:8081", "0.0.0.0:80" */
+	const struct mp_route *routes;
+	size_t routes_count;
+	void *ctx; /* given to every handler */
+	struct mp_verifier verifier;
+	const char *origin;	  /* for MP_AUTH_COOKIE: the one allowed Origin */
+	unsigned network_threads; /* 0: 2 */
+	unsigned workers;	  /* 0: 16 */
+	unsigned queue_max;	  /* requests waiting for a worker; over it 503. 0: 256 */
+	unsigned connections_max; /* over it 503. 0: 1024 */
+	unsigned timeout_s;	  /* of an idle or slow connection. 0: 30 */
+	/* /readyz: MP_OK, or a sentence. /healthz and /metrics are served by the server itself. */
+	enum mp_rc (*ready)(void *ctx, char reterr[160]);
+	struct mp_sink sink;
+};
+
+struct mp_http_server;
+
+/*
+ * Listens when it returns. Errors: MP_UNAVAILABLE (address taken or not ours: a sentence in reterr,
+ * size 256), MP_INVALID (a route or address is malformed), MP_NOMEM.
+ */
+enum mp_rc mp_http_server_open(const struct mp_http_server_config *config,
+	struct mp_http_server **out_server, char reterr[256]) MP_MUST_CHECK;
+
+/* No new requests; waits at most drain_ms for running ones; then ends all. Takes NULL. */
+void mp_http_server_close(struct mp_http_server *server, int drain_ms);
+
+/* The port that it listens on (for ":0" in tests). */
+uint16_t mp_http_server_port(const struct mp_http_server *server);
+
+/* --- a request: borrowed for the handler's run (or until mp_request_finish, once detached) --- */
+
+struct mp_arena *mp_request_arena(struct mp_request *req); /* freed with the response */
+const struct mp_principal *mp_request_principal(const struct mp_request *req);
+const char *mp_request_param(const struct mp_request *req, const char *name); /* of the path */
+const char *mp_request_query(struct mp_request *req, const char *name);	      /* decoded; or NULL */
+const char *mp_request_header(struct mp_request *req, const char *name);      /* or NULL */
+const char *mp_request_cookie(struct mp_request *req, const char *name);      /* or NULL */
+const char *mp_request_body(const struct mp_request *req, size_t *out_len);
+/* The client's address: the gateway's X-Forwarded-For when the peer is loopback or private. */
+const char *mp_request_address(struct mp_request *req);
+void mp_request_idempotency(struct mp_request *req, struct mp_idempotency *out);
+
+/*
+ * The body as a JSON object (Content-Type application/json, else 415). *out_json is the request's.
+ * MP_INVALID is already told to the client.
+ */
+enum mp_rc mp_request_json(struct mp_request *req, json_t **out_json) MP_MUST_CHECK;
+
+/* The path parameter as an id; MP_NOT_FOUND when it is not one. */
+enum mp_rc mp_request_param_id(
+	struct mp_request *req, const char *name, struct mp_id *out_id) MP_MUST_CHECK;
+
+/*
+ * ?limit= (1..100, default 20) and ?cursor= (opaque to clients: base64url of the last sk with a
+ * check value; *out_after NULL for the first page). MP_INVALID names the wrong one.
+ */
+enum mp_rc mp_request_page(
+	struct mp_request *req, size_t *out_limit, const char **out_after) MP_MUST_CHECK;
+
+/* For readers: adds to the problem's `errors` ([{field, message}]); then return MP_INVALID. */
+const struct mp_field_errors *mp_request_field_errors(struct mp_request *req);
+
+/*
+ * Says more than the code does, before returning it: name becomes `type` "/problems/<name>", detail
+ * one sentence for the person. Without it each code has its own name and sentence.
+ */
+void mp_request_problem(struct mp_request *req, const char *name, const char *detail);
+
+/* --- the response --- */
+
+/* Takes json. MP_NOMEM when json is NULL or cannot be written. */
+enum mp_rc mp_response_json(struct mp_response *res, unsigned status, json_t *json) MP_MUST_CHECK;
+
+/* {items, next_cursor}: takes items; after is the last sk, NULL at the end. */
+enum mp_rc mp_response_list(
+	struct mp_response *res, json_t *items, const char *after) MP_MUST_CHECK;
+
+/* bytes are copied. content_type is a literal. */
+enum mp_rc mp_response_body(struct mp_response *res, unsigned status, const char *content_type,
+	const char *bytes, size_t len) MP_MUST_CHECK;
+
+enum mp_rc mp_response_empty(struct mp_response *res, unsigned status) MP_MUST_CHECK; /* 204, 303 */
+enum mp_rc mp_response_header(
+	struct mp_response *res, const char *name, const char *value) MP_MUST_CHECK;
+
+/* --- answering later, from any thread --- */
+
+/*
+ * In a handler: keeps the request and its response open, to be answered by one mp_request_finish;
+ * the handler then returns MP_PENDING. Not answered by the time the server closes: 503.
+ */
+void mp_request_detach(struct mp_request *req);
+struct mp_response *mp_request_response(struct mp_request *req);
+void mp_request_finish(struct mp_request *req, enum mp_rc rc);
+
+#endif
