@@ -1,0 +1,52 @@
+# The front door: `make` lists what can be done. Building itself is Meson's.
+#
+# PORT (8080), VAR (var) and BIND (127.0.0.1) choose where `make run` runs; YES=1 answers yes;
+# T=name is one test.
+export PORT VAR BIND BUILD YES T
+
+.PHONY: help setup build run ready demo test unit check bench clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make run     install what is missing, build, and run everything here; Ctrl-C stops it'
+	@echo 'make demo    (in a second terminal) the whole story: top-up, payments, bills, mails'
+	@echo 'make ready   wait until what make run started can serve'
+	@echo 'make test    install what tests need, and run them all; T=name runs one'
+	@echo 'make unit    build, and run the unit tests'
+	@echo 'make check   the static checks'
+	@echo 'make bench   the numbers'
+	@echo 'make build   build only'
+	@echo 'make setup   install what make run needs, only'
+	@echo 'make clean   remove what these made: builds, data, logs, secrets'
+	@echo
+	@echo 'PORT=8080 VAR=var BIND=127.0.0.1 choose where it runs; YES=1 does not ask.'
+
+setup:
+	@tools/setup run
+
+build:
+	@tools/build build
+
+run: setup build
+	@/usr/bin/setpriv --pdeathsig TERM deploy/local/launch run
+
+ready:
+	@deploy/local/launch ready
+
+demo:
+	@/usr/bin/python3 -B tests/demo/demo.py
+
+test:
+	@tools/test
+
+unit: build
+	@tools/unit build
+
+check:
+	@tools/check
+
+bench: build
+	@bench/run
+
+clean:
+	@deploy/local/launch clean

@@ -1,0 +1,1 @@
+"""The local system: what `make run` starts, in one folder, on one range of ports."""

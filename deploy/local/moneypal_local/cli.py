@@ -1,0 +1,73 @@
+"""The launcher's three commands, called by the Makefile: run, ready, clean."""
+
+import os
+import shutil
+import sys
+import time
+
+from . import settings as settings_module
+from . import system
+from .parts import all_parts
+from .screen import short
+from .settings import ROOT, Refused
+
+USAGE = "usage: launch run | ready | clean   (VAR, PORT, BIND and BUILD are read from the environment)"
+READY_S_MAX = 120
+
+
+def main(arguments):
+    commands = {"run": run, "ready": ready, "clean": clean}
+    if len(arguments) != 1 or arguments[0] not in commands:
+        print(USAGE, file=sys.stderr)
+        return 2
+    try:
+        return commands[arguments[0]]()
+    except Refused as refused:
+        print(refused, file=sys.stderr)
+        return 1
+
+
+def run():
+    return system.run(settings_module.from_environment())
+
+
+def ready():
+    """Waits until every part can serve, whether or not the launcher has started yet."""
+    seconds_max = int(os.environ.get("READY_S_MAX") or READY_S_MAX)
+    deadline = time.monotonic() + seconds_max
+    while True:
+        settings = _settings_of_running_system()
+        waiting = [(part, reason) for part in all_parts(settings) if (reason := part.probe())]
+        if not waiting:
+            return 0
+        if time.monotonic() > deadline:
+            parts = ", ".join(
+                f"{part.name} at {settings.address_of(part.name)} ({reason})"
+                for part, reason in waiting
+            )
+            raise Refused(f"Not ready after {seconds_max} s: {parts}.")
+        time.sleep(0.2)
+
+
+def clean():
+    """Removes what `make run`, `make build` and `make test` made, and nothing else."""
+    settings = settings_module.from_environment()
+    if settings.run.is_dir():
+        system.Lock(settings).take()
+    for folder in (settings.data, settings.log, settings.run, settings.secrets, settings.mail):
+        shutil.rmtree(folder, ignore_errors=True)
+    if settings.var.is_dir() and not any(settings.var.iterdir()):
+        settings.var.rmdir()
+    for build in [settings.build, *ROOT.glob("build-*")]:
+        shutil.rmtree(build, ignore_errors=True)
+    print(f"removed {short(settings.var)} and the builds")
+    return 0
+
+
+def _settings_of_running_system():
+    """The port is PORT, else the one that the launcher of this VAR noted, else the default."""
+    settings = settings_module.from_environment()
+    noted = settings.run / "port"
+    if not os.environ.get("PORT") and noted.exists():
+        settings = settings_module.from_environment({**os.environ, "PORT": noted.read_text()})
+    return settings

@@ -1,0 +1,64 @@
+"""The system's secrets: random, made at the first start, kept in var/secrets, readable by the owner.
+
+Programs get the paths of these files, never the secrets: an environment is easily printed.
+"""
+
+import json
+import os
+import secrets
+
+# What each service may ask of others: OAuth scopes of its client credentials.
+CLIENT_SCOPES = {
+    "billing": ["wallet:transfer"],
+    "payment": ["user:read"],
+    "mpctl": ["wallet:audit"],
+}
+CLIENTS = ("payment", "billing", "email", "mpctl")
+
+
+def make(settings):
+    """Makes the secrets that are missing, and the files that are derived from them."""
+    folder = settings.secrets
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_once(folder / "stripe_secret_key", "sk_test_" + secrets.token_hex(24))
+    _make_once(folder / "stripe_webhook_secret", "whsec_" + secrets.token_hex(24))
+    _make_once(folder / "rabbitmq_password", secrets.token_hex(24))
+    _make_once(folder / "erlang_cookie", secrets.token_hex(24))
+    for client in CLIENTS:
+        _make_once(folder / f"client_{client}", secrets.token_hex(24))
+    _write_clients(folder)
+    _write_amqp_url(settings)
+
+
+def read(settings, name):
+    return (settings.secrets / name).read_text()
+
+
+def write_private(path, text):
+    """Replaces a file as a whole; nobody else can read it at any moment."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.rename(path)
+
+
+def _make_once(path, text):
+    if not path.exists():
+        write_private(path, text)
+
+
+def _write_clients(folder):
+    clients = {
+        client: {"secret": (folder / f"client_{client}").read_text(), "scopes": scopes}
+        for client, scopes in CLIENT_SCOPES.items()
+    }
+    write_private(folder / "clients.json", json.dumps(clients, indent=1) + "\n")
+
+
+def _write_amqp_url(settings):
+    password = read(settings, "rabbitmq_password")
+    url = f"amqp://moneypal:{password}@127.0.0.1:{settings.port_of('broker')}/%2f"
+    write_private(settings.secrets / "amqp_url", url)

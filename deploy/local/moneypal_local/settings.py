@@ -1,0 +1,121 @@
+"""What one local system is told from outside, and where its files and ports are."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+
+# Ports are counted from the gateway's, so that one PORT moves the whole system.
+PORT_OFFSETS = {
+    "gateway": 0,
+    "user": 1,
+    "wallet": 2,
+    "payment": 3,
+    "billing": 4,
+    "email": 5,
+    "sandbox": 6,
+    "broker": 10,
+    "broker_distribution": 11,
+    "epmd": 12,
+}
+PORT_MAX = 65535 - max(PORT_OFFSETS.values())
+
+# The control socket's path must fit into a socket address (108 bytes), with room for the name
+# under which supervisord first binds it.
+VAR_PATH_BYTES_MAX = 80
+
+
+class Refused(Exception):
+    """The system cannot be started or used as asked; the message is one sentence for a person."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One local system: its folder, its ports, and the binaries that it runs."""
+
+    var: Path
+    port: int = 8080
+    bind: str = "127.0.0.1"
+    build: Path = ROOT / "build"
+    requests_per_s: int = 100  # per client address, at the gateway
+    sign_ons_per_s: int = 2  # POST /v1/users and POST /v1/sessions, per client address
+
+    @property
+    def data(self):
+        return self.var / "data"
+
+    @property
+    def log(self):
+        return self.var / "log"
+
+    @property
+    def run(self):
+        return self.var / "run"
+
+    @property
+    def secrets(self):
+        return self.var / "secrets"
+
+    @property
+    def mail(self):
+        return self.var / "mail"
+
+    @property
+    def socket(self):
+        return self.run / "supervisor.sock"
+
+    def port_of(self, part):
+        return self.port + PORT_OFFSETS[part]
+
+    def address_of(self, part):
+        host = self.bind if part == "gateway" else "127.0.0.1"
+        return f"{host}:{self.port_of(part)}"
+
+    def url_of(self, part):
+        """Where a program on this machine reaches a part."""
+        return f"http://127.0.0.1:{self.port_of(part)}"
+
+
+def from_environment(environment=os.environ):
+    """The settings that VAR, PORT, BIND, BUILD and the rates give."""
+    settings = Settings(
+        var=_absolute(environment.get("VAR") or "var"),
+        port=_number(environment, "PORT", 8080, 1, PORT_MAX),
+        bind=environment.get("BIND") or "127.0.0.1",
+        build=_absolute(environment.get("BUILD") or "build"),
+        requests_per_s=_number(environment, "GATEWAY_RATE", 100, 1, 1_000_000),
+        sign_ons_per_s=_number(environment, "GATEWAY_SIGN_ON_RATE", 2, 1, 1_000_000),
+    )
+    check(settings)
+    return settings
+
+
+def check(settings):
+    """Refuses what the programs' configuration files could not carry."""
+    for path in (ROOT, settings.var, settings.build):
+        if not re.fullmatch(r"[A-Za-z0-9/._+@-]+", str(path)):
+            raise Refused(
+                f"The path {path} has a character other than letters, digits and / . _ + @ -,"
+                " which not every part can carry; use another folder."
+            )
+    if len(str(settings.var)) > VAR_PATH_BYTES_MAX:
+        raise Refused(
+            f"The path {settings.var} is longer than {VAR_PATH_BYTES_MAX} bytes,"
+            " too long for a socket in it; use another VAR."
+        )
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+){3}", settings.bind):
+        raise Refused(f"BIND is {settings.bind}; it must be an IPv4 address such as 127.0.0.1.")
+
+
+def _absolute(text):
+    path = Path(text).expanduser()
+    return path.resolve() if path.is_absolute() else (ROOT / path).resolve()
+
+
+def _number(environment, name, default, least, most):
+    text = environment.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+        raise Refused(f"{name} is {text}; it must be a number from {least} to {most}.")
+    return int(text)
