@@ -16,9 +16,9 @@ struct mp_id {
 struct mp_id mp_id_new(int64_t now_ms);
 
 /*
- * The id that follows from another: a UUIDv8 of origin's 48-bit time prefix and SHA-256 over origin,
- * kind, and number, so that the same effect has the same id however often it is asked for, and
- * inserts stay nearly sequential. origin must be a UUIDv7 or v8. Pure.
+ * The id that follows from another: a UUIDv8 of origin's 48-bit time prefix and SHA-256 over
+ * origin, kind, and number, so that the same effect has the same id however often it is asked
+ * for, and inserts stay nearly sequential. origin must be a UUIDv7 or v8. Pure.
  */
 struct mp_id mp_id_derive(const struct mp_id *origin, const char *kind, int64_t number);
 

@@ -13,9 +13,9 @@
 #include "json/json.h"
 
 /*
- * Events over RabbitMQ (AMQP 0-9-1): CloudEvents 1.0 as JSON on one topic exchange, the event's type
- * as routing key. The topology (bus/topology.c) is declared on every new connection, before use.
- * Reconnecting with backoff is done here and told to the sink.
+ * Events over RabbitMQ (AMQP 0-9-1): CloudEvents 1.0 as JSON on one topic exchange, the event's
+ * type as routing key. The topology (bus/topology.c) is declared on every new connection, before
+ * use. Reconnecting with backoff is done here and told to the sink.
  */
 
 /* One event as JSON on its way out or in. */
@@ -57,7 +57,8 @@ enum mp_rc mp_publisher_open(const char *amqp_url, const struct mp_sink *sink,
 /*
  * Publishes mandatory and persistent, and waits for every confirm, at most timeout_ms. MP_OK when
  * all are confirmed; otherwise MP_UNAVAILABLE, and each message tells its own: one that was
- * returned as unroutable, refused or not confirmed in time stays unconfirmed and is published again later.
+ * returned as unroutable, refused or not confirmed in time stays unconfirmed
+ * and is published again later.
  * Connects by itself when not connected.
  */
 enum mp_rc mp_publisher_publish(struct mp_publisher *publisher, struct mp_message *messages,

@@ -11,8 +11,8 @@
 /* A service's settings are one table, read from the environment, all checked before use. */
 
 enum mp_setting_type {
-	MP_SETTING_TEXT, /* const char * */
-	MP_SETTING_SECRET, /* const char *, from NAME or from the file that NAME_FILE names; never shown */
+	MP_SETTING_TEXT,   /* const char * */
+	MP_SETTING_SECRET, /* const char *, from NAME or the file NAME_FILE; never shown */
 	MP_SETTING_INT,	   /* int64_t within min..max */
 	MP_SETTING_BOOL,   /* bool: true or false */
 	MP_SETTING_CHOICE, /* const char *: one of choices, separated by '|' */

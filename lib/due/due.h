@@ -7,8 +7,8 @@
 #include "store/store.h"
 
 /*
- * Work that must not be forgotten: a row per piece of work, sorted by the time it is due, written in
- * the transaction that makes it necessary. Workers take rows that are due; the handler does the
+ * Work that must not be forgotten: a row per piece of work, sorted by the time it is due, written
+ * in the transaction that makes it necessary. Workers take rows that are due; the handler does the
  * work and says what becomes of the row. Work may run twice (a crash, several replicas), so
  * handlers are idempotent.
  *

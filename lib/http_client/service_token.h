@@ -6,8 +6,8 @@
 #include "base/rc.h"
 
 /*
- * This service's own access token (OAuth 2.0 client credentials, RFC 6749 section 4.4), fetched when
- * first wanted, kept until 60 s before its end. Threads: any.
+ * This service's own access token (OAuth 2.0 client credentials, RFC 6749 section 4.4), fetched
+ * when first wanted, kept until 60 s before its end. Threads: any.
  */
 struct mp_service_token;
 

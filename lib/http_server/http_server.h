@@ -23,8 +23,8 @@ enum mp_auth {
 	MP_AUTH_NONE,	 /* anyone */
 	MP_AUTH_USER,	 /* a user's access token */
 	MP_AUTH_SERVICE, /* a service's token with the route's scope */
-	MP_AUTH_COOKIE, /* the refresh cookie: our Origin and X-Requested-With are demanded here, the
-	                    cookie is the handler's to check */
+	MP_AUTH_COOKIE,	 /* our Origin and X-Requested-With are demanded here; the refresh cookie
+	                    itself is the handler's to check */
 };
 
 enum mp_key_policy {

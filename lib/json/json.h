@@ -10,7 +10,7 @@
 #include "base/rc.h"
 #include "money/money.h"
 
-/* JSON is jansson's; here are the bounds around its parser and a reader that names every wrong field. */
+/* JSON is jansson's; here are its bounds, and a reader that names every wrong field. */
 
 #define MP_JSON_DEPTH_MAX 32
 
@@ -18,9 +18,9 @@
 void mp_json_init(void);
 
 /*
- * Parses one JSON text: UTF-8, at most MP_JSON_DEPTH_MAX deep (scanned before parsing), no duplicate
- * keys, nothing after it. Errors: MP_INVALID with a sentence in reterr (size 160), MP_NOMEM.
- * The caller owns *out_json (json_decref).
+ * Parses one JSON text: UTF-8, at most MP_JSON_DEPTH_MAX deep (scanned before parsing), no
+ * duplicate keys, nothing after it. Errors: MP_INVALID with a sentence in reterr (size 160),
+ * MP_NOMEM. The caller owns *out_json (json_decref).
  */
 enum mp_rc mp_json_parse(
 	const char *text, size_t len, json_t **out_json, char reterr[160]) MP_MUST_CHECK;

@@ -12,7 +12,7 @@
 struct mp_metric;
 
 /*
- * name as Prometheus wants it ("moneypal_transfers_total"); labels ready-made ("outcome=\"posted\"")
+ * name as Prometheus wants it ("moneypal_transfers_total"); labels made ("outcome=\"posted\"")
  * or NULL; strings are borrowed for the life of the process. The same name and labels give the same
  * metric. Returns NULL over MP_METRICS_MAX or without memory; all calls below take NULL.
  */

@@ -39,8 +39,8 @@ void mp_outbox_close(struct mp_outbox *outbox);
 /*
  * Adds the event's row to its effect's transaction and returns the map for its fields (NULL without
  * memory: remembered by the transaction). The current trace goes with it. Commit wakes the relay.
- * The id is the transition's own, so an event told again has the same id, and its row may be written
- * again whether or not the first is still waiting.
+ * The id is the transition's own, so an event told again has the same id, and its row may be
+ * written again whether or not the first is still waiting.
  */
 struct mp_map *mp_outbox_add(struct mp_outbox *outbox, struct mp_txn *txn, const struct mp_id *id,
 	const char *type, const char *subject, int64_t time_ms);

@@ -43,7 +43,7 @@ struct mp_service_spec {
 	enum mp_rc (*start)(struct mp_service *service, void **out_app, char reterr[256]);
 	/* Once the server listens: relays, consumers, due workers. May be NULL. */
 	enum mp_rc (*run)(void *app, char reterr[256]);
-	/* Closes what start and run opened; also after their failure (app may be half-built, NULL). */
+	/* Closes what start and run opened; also after failure (app half-built or NULL). */
 	void (*stop)(void *app);
 	/* The verifier of tokens; NULL: that of JWKS_URL. Called after start. */
 	struct mp_verifier (*verifier)(void *app);

@@ -60,7 +60,7 @@ struct mp_item {
 	const char *sk;
 	int64_t version;      /* 1 when inserted, one more by each replace; set by reads only */
 	uint32_t format;      /* of this kind of item; the service refuses newer ones */
-	int64_t expires_at_s; /* seconds since 1970; 0: never. Once past, the item reads as absent. */
+	int64_t expires_at_s; /* seconds since 1970; 0: never. Past: reads as absent. */
 	struct mp_map attrs;
 };
 

@@ -82,8 +82,8 @@ enum mp_op_kind {
 	MP_OP_REPLACE, /* refused MP_STALE unless at this version; the item gets version + 1 */
 	MP_OP_REMOVE,  /* refused MP_STALE unless at this version */
 	MP_OP_CHECK,   /* refused MP_STALE unless at this version; version 0: absent or expired */
-	MP_OP_PUT,     /* never refused; the item gets version 1: only for rows whose whole content
-	                  follows from their key (outbox, due), so that writing one again is harmless */
+	MP_OP_PUT,     /* never refused, the item gets version 1: only for rows whose content
+	                  follows from their key (outbox, due), so writing one again is harmless */
 };
 
 struct mp_op {
@@ -140,7 +140,7 @@ enum mp_rc mp_store_erase(
 /* MP_OK when reads and writes can be served now (for /readyz); otherwise one sentence. */
 enum mp_rc mp_store_ready(struct mp_store *store, char reterr[160]) MP_MUST_CHECK;
 
-/* Closes whatever engine opened it; waits for running calls' end is the caller's work. Takes NULL. */
+/* Closes whatever engine opened it, once no call runs any more. Takes NULL. */
 void mp_store_close(struct mp_store *store);
 
 /* --- engines --- */
