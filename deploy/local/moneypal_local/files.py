@@ -16,8 +16,9 @@ PLACE = "@([A-Z_]+)@"
 
 def make_folders(settings):
     try:
+        settings.var.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (settings.data, settings.log, settings.run, settings.secrets, settings.mail):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
         for folder in ("broker", "broker/conf.d", "gateway"):
             (settings.run / folder).mkdir(mode=0o700, exist_ok=True)
     except OSError as error:

@@ -10,7 +10,13 @@ from . import probes
 # deployment's default.
 CURRENCIES = "USD:2:2:0.50,EUR:2:2:0.50,GBP:2:2:0.30,JPY:0:0:50"
 
-SERVICES = ("user", "wallet", "payment", "billing", "email")
+SERVICES = {
+    "user": "people, sessions, keys",
+    "wallet": "the ledger",
+    "payment": "payments, and the provider",
+    "billing": "bills, and their settling",
+    "email": "notices",
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Part:
 
 
 def all_parts(settings):
-    """Every part, in the order of starting."""
+    """Every part, in the order of starting: the port mapper first, the gateway last."""
     services = [_service(settings, name) for name in SERVICES]
     return [_epmd(settings), _broker(settings), *services, _sandbox(settings), _gateway(settings)]
 
@@ -109,7 +115,7 @@ def _broker_environment(settings):
 def _service(settings, name):
     return Part(
         name=name,
-        what=f"the {name} service",
+        what=SERVICES[name],
         command=[settings.build / "services" / name / f"moneypal-{name}"],
         probe=lambda: probes.http(settings.port_of(name), "/readyz"),
         start_s_max=60,
@@ -163,7 +169,7 @@ def _stripe_secrets(settings):
 def _sandbox(settings):
     return Part(
         name="sandbox",
-        what="the payment provider's stand-in",
+        what="stands in for the provider",
         command=[settings.build / "sandbox" / "stripe" / "moneypal-sandbox-stripe"],
         probe=lambda: probes.http(settings.port_of("sandbox"), "/readyz"),
         start_s_max=60,
@@ -186,7 +192,7 @@ def _gateway(settings):
     folder = settings.run / "gateway"
     return Part(
         name="gateway",
-        what="nginx",
+        what="nginx, the way in",
         command=["/usr/sbin/nginx", "-p", folder, "-e", "stderr", "-c", folder / "nginx.conf"],
         probe=lambda: probes.http(settings.port_of("gateway"), "/readyz", host=_reach(settings)),
         start_s_max=20,

@@ -21,7 +21,7 @@ class Screen:
 
     def ready(self, part, seconds):
         mark = self._colour("32", "ok") if self.colours else "ok"
-        self.line(f"  {mark}  {part.name:<10}{part.what:<34}{seconds:5.1f} s")
+        self.line(f"  {mark}  {part.name:<10}{part.what:<28}{seconds:6.1f} s")
 
     def waiting(self, names):
         """The one line that is written over and over; nothing where lines are kept."""
@@ -41,14 +41,15 @@ class Screen:
         self.line()
         self.line(f"MoneyPal runs at {self.bold(settings.url_of('gateway'))}")
         self.line()
-        self.line(f"  {'part':<10}{'address':<18}{'what':<34}log")
-        for part in reversed(parts):
+        self.line(f"  {'part':<10}{'address':<18}{'what':<28}log")
+        mapper, broker, *services, gateway = parts
+        for part in (gateway, *services, broker, mapper):
             log = short(settings.log / f"{part.name}.log")
-            self.line(f"  {part.name:<10}{settings.address_of(part.name):<18}{part.what:<34}{log}")
+            self.line(f"  {part.name:<10}{settings.address_of(part.name):<18}{part.what:<28}{log}")
         self.line()
-        self.line(f"  Mails land in {short(settings.mail)}; data and secrets are in {short(settings.var)}.")
+        self.line(f"  Mails land in {short(settings.mail)}; data and secrets are in {short(settings.var)}")
         self.line(f"  Next, in a second terminal: {self.bold(_make('demo', settings))}")
-        self.line("  Ctrl-C stops all of it.")
+        self.line("  Ctrl-C stops all of it")
 
     def _colour(self, code, text):
         return f"\033[{code}m{text}\033[0m"

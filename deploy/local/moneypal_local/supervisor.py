@@ -93,9 +93,11 @@ def calls(settings):
 
 
 def is_listening(settings):
-    """Whether a supervisord answers on this system's socket."""
+    """Whether a supervisord answers on this system's socket, and be it that it is ending."""
     try:
         calls(settings).getState()
+    except xmlrpc.client.Fault:
+        return True
     except (OSError, ImportError, xmlrpc.client.Error):
         return False
     return True

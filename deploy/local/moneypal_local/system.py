@@ -197,9 +197,11 @@ def _check_programs(parts):
 
 def _wait_for_last_run(settings, screen):
     """After a killed launcher its supervisord still ends the parts, for some seconds."""
+    if not supervisor.is_listening(settings):
+        return
+    screen.line("The last run was killed; waiting for its parts to end")
     deadline = time.monotonic() + LAST_RUN_S_MAX
     while supervisor.is_listening(settings):
         if time.monotonic() > deadline:
             raise Refused(f"The last run's supervisord still runs on {short(settings.var)}.")
-        screen.waiting(["the last run's end"])
         time.sleep(POLL_S)

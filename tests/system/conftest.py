@@ -1,0 +1,25 @@
+"""Fixtures of the system tests: the real binaries, a real broker, a real gateway."""
+
+import pytest
+
+from local_system import LocalSystem
+
+
+@pytest.fixture(scope="session")
+def moneypal(tmp_path_factory):
+    """The system that the tests share. Who stops a part of it starts it again."""
+    system = LocalSystem(tmp_path_factory.mktemp("shared") / "var")
+    try:
+        yield system.start()
+    finally:
+        system.stop()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Says with a failure where the logs are; pytest keeps the folders of its last three runs."""
+    report = (yield).get_result()
+    if report.failed:
+        systems = [each for each in item.funcargs.values() if isinstance(each, LocalSystem)]
+        for system in systems:
+            report.sections.append(("logs", f"{system.settings.log}\n{system.output}"))
