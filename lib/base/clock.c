@@ -225,7 +225,7 @@ enum mp_rc mp_time_parse(const char *text, int64_t *out_time_ms)
 	int64_t seconds =
 		days_of_date(date) * 86400 + hour * 3600 + (minute - offset_minutes) * 60 + second;
 	if (second == 60 && seconds % 86400 != 0)
-		return MP_INVALID; /* a leap second ends a UTC day, and reads as the next one's start */
+		return MP_INVALID; /* a leap second ends a UTC day; it reads as the next start */
 	int64_t time_ms = seconds * 1000 + ms;
 	if (time_ms != clamp(time_ms))
 		return MP_INVALID; /* its offset carries it out of the four-digit years */

@@ -11,9 +11,9 @@ struct mp_id {
 
 /*
  * A new UUIDv7 for the given time (milliseconds since 1970 UTC). The ids of one process are in the
- * order of their making (RFC 9562 section 6.2, method 1): a time up to a second behind the last id's
- * counts as the last one's, and a burst of thousands in a millisecond runs into the next. A time
- * further back is taken as it is. Threads: any.
+ * order of their making (RFC 9562 section 6.2, method 1): a time up to a second behind the last
+ * id's counts as the last one's, and a burst of thousands in a millisecond runs into the next. A
+ * time further back is taken as it is. Threads: any.
  */
 struct mp_id mp_id_new(int64_t now_ms);
 

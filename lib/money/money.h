@@ -18,8 +18,8 @@ struct mp_money {
 
 struct mp_currency {
 	char code[4];
-	int exponent;			/* ISO 4217: digits after the point */
-	int provider_exponent;		/* the payment provider's, for its integer amounts */
+	int exponent;			/* ISO 4217: digits after the point, 0..4 */
+	int provider_exponent;		/* the payment provider's integer amounts': 0..2 */
 	int64_t provider_minimum_minor; /* smallest charge, in our minor units */
 };
 
