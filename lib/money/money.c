@@ -87,7 +87,7 @@ enum mp_rc mp_money_parse(const char *text, const struct mp_currency *currency,
 
 	assert(currency != NULL && out != NULL && reterr_reason != NULL);
 	if (text == NULL || !is_decimal(text)) {
-		*reterr_reason = "is not a decimal number";
+		*reterr_reason = MP_MONEY_NOT_DECIMAL;
 		return MP_INVALID;
 	}
 	const char *point = strchr(text, '.');

@@ -45,8 +45,10 @@ const struct mp_currency *mp_currencies_find(
 
 /*
  * "12", "12.5", "12.50" with at most the currency's digits; no sign, space, exponent or leading
- * zeros beyond one. MP_INVALID with reterr_reason a static sentence ("has more than 2 decimals").
+ * zeros beyond one. MP_INVALID with reterr_reason a static half sentence: MP_MONEY_NOT_DECIMAL,
+ * "has more than 2 decimals", "is too large".
  */
+#define MP_MONEY_NOT_DECIMAL "is not a decimal number"
 enum mp_rc mp_money_parse(const char *text, const struct mp_currency *currency,
 	struct mp_money *out, const char **reterr_reason) MP_MUST_CHECK;
 

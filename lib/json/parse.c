@@ -1,0 +1,88 @@
+#include <stdbool.h>
+
+#include "base/text.h"
+#include "json/json.h"
+
+#define REASON_SIZE 160
+
+void mp_json_init(void)
+{
+	json_object_seed(0); /* 0: from the system's randomness */
+}
+
+/*
+ * Counts open brackets outside strings. Text that is not JSON gives some number: the parser, which
+ * would recurse that deep, will refuse it.
+ */
+static bool is_too_deep(const char *text, size_t len)
+{
+	size_t depth = 0;
+	bool in_string = false;
+
+	for (size_t i = 0; i < len; i++) {
+		char c = text[i];
+		if (in_string) {
+			if (c == '\\')
+				i++; /* what is escaped ends no string */
+			else if (c == '"')
+				in_string = false;
+		} else if (c == '"') {
+			in_string = true;
+		} else if (c == '[' || c == '{') {
+			if (++depth > MP_JSON_DEPTH_MAX)
+				return true;
+		} else if ((c == ']' || c == '}') && depth > 0) {
+			depth--;
+		}
+	}
+	return false;
+}
+
+static enum mp_rc refuse(char reterr[REASON_SIZE], const char *reason)
+{
+	return mp_text_copy(reterr, REASON_SIZE, reason) == MP_OK ? MP_INVALID : MP_BUG;
+}
+
+/* jansson's own words would repeat a piece of the text, which may be a password. */
+static enum mp_rc refuse_at(char reterr[REASON_SIZE], const char *reason, const json_error_t *where)
+{
+	enum mp_rc rc = mp_text_format(reterr, REASON_SIZE, "%s (line %d, column %d).", reason,
+		where->line, where->column);
+	return rc == MP_OK ? MP_INVALID : MP_BUG;
+}
+
+static enum mp_rc explain(const json_error_t *error, char reterr[REASON_SIZE])
+{
+	enum json_error_code code = json_error_code(error);
+
+	if (code == json_error_out_of_memory)
+		return MP_NOMEM;
+	if (code == json_error_duplicate_key)
+		return refuse_at(reterr, "A key stands twice in one JSON object", error);
+	if (code == json_error_numeric_overflow)
+		return refuse_at(reterr, "A JSON number is beyond 64 bits", error);
+	if (code == json_error_null_character || code == json_error_null_byte_in_key)
+		return refuse_at(reterr, "A JSON text holds the character U+0000", error);
+	if (code == json_error_end_of_input_expected)
+		return refuse_at(reterr, "Something stands behind the JSON text", error);
+	if (code == json_error_premature_end_of_input)
+		return refuse_at(reterr, "The JSON text ends too early", error);
+	return refuse_at(reterr, "The text is not JSON", error);
+}
+
+enum mp_rc mp_json_parse(const char *text, size_t len, json_t **out_json, char reterr[160])
+{
+	json_error_t error;
+
+	if (len == 0)
+		return refuse(reterr, "The JSON text is empty.");
+	if (!mp_text_is_utf8(text, len))
+		return refuse(reterr, "The JSON text is not UTF-8.");
+	if (is_too_deep(text, len))
+		return refuse(reterr, "The JSON text is nested more than 32 deep.");
+	json_t *json = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	if (json == NULL)
+		return explain(&error, reterr);
+	*out_json = json;
+	return MP_OK;
+}
