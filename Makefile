@@ -50,3 +50,4 @@ bench: build
 
 clean:
 	@deploy/local/launch clean
+	@rm -rf build build-clang build-asan

@@ -1,7 +1,6 @@
 """`make run`, `make ready` and `make clean`: what a person meets, and that nothing is left behind."""
 
 import os
-import shutil
 import signal
 import socket
 import time
@@ -97,7 +96,7 @@ def test_a_second_run_on_the_same_folder_is_refused(moneypal):
 
 
 def test_clean_is_refused_while_it_runs(moneypal):
-    done = moneypal.command("clean", BUILD=str(moneypal.settings.var / "no-build"))
+    done = moneypal.command("clean")
     assert done.returncode == 1
     assert done.stderr.startswith("MoneyPal already runs on ")
     assert moneypal.command("ready").returncode == 0
@@ -188,13 +187,13 @@ def test_hang_up_while_starting_leaves_nothing(fresh):
 def test_killed_and_stopped_it_leaves_nothing_and_finds_its_data_again(fresh):
     fresh.start()
     secrets = {path.name: path.read_text() for path in fresh.settings.secrets.iterdir()}
-    users_before = processes_of(fresh.settings.var)
-    assert len(users_before) >= len(parts.all_parts(fresh.settings))
+    first = processes_of(fresh.settings.var)
+    assert len(first) >= len(parts.all_parts(fresh.settings))
     fresh.stop(signal.SIGKILL)
 
     # At once again: it waits for the parts of the killed one to end, then starts on their data.
     fresh.start()
-    assert not set(users_before) & set(processes_of(fresh.settings.var))
+    assert not set(first) & set(processes_of(fresh.settings.var))
     assert secrets == {path.name: path.read_text() for path in fresh.settings.secrets.iterdir()}
     assert "empty_db_check" in fresh.log_of("broker").read_text(errors="replace")
     assert "Will not seed" in fresh.log_of("broker").read_text(errors="replace")
@@ -209,10 +208,9 @@ def test_killed_and_stopped_it_leaves_nothing_and_finds_its_data_again(fresh):
     assert fresh.printed().endswith("stopped\n")
     assert_nothing_left(fresh, seconds_max=1)
 
-    done = fresh.command("clean", BUILD=str(fresh.settings.var / "no-build"))
+    done = fresh.command("clean")
     assert done.returncode == 0, done.stderr
     assert not fresh.settings.var.exists()
-    shutil.rmtree(fresh.settings.var, ignore_errors=True)
 
 
 def test_when_supervisord_is_killed_everything_ends(fresh):

@@ -9,7 +9,7 @@ from . import settings as settings_module
 from . import system
 from .parts import all_parts
 from .screen import short
-from .settings import ROOT, Refused
+from .settings import Refused
 
 USAGE = "usage: launch run | ready | clean   (VAR, PORT, BIND and BUILD are read from the environment)"
 READY_S_MAX = 120
@@ -50,7 +50,7 @@ def ready():
 
 
 def clean():
-    """Removes what `make run`, `make build` and `make test` made, and nothing else."""
+    """Removes what `run` made, and nothing else that may lie in the same folder."""
     settings = settings_module.from_environment()
     if settings.run.is_dir():
         system.Lock(settings).take()
@@ -58,9 +58,7 @@ def clean():
         shutil.rmtree(folder, ignore_errors=True)
     if settings.var.is_dir() and not any(settings.var.iterdir()):
         settings.var.rmdir()
-    for build in [settings.build, *ROOT.glob("build-*")]:
-        shutil.rmtree(build, ignore_errors=True)
-    print(f"removed {short(settings.var)} and the builds")
+    print(f"removed {short(settings.var)}")
     return 0
 
 
