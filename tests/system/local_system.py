@@ -1,4 +1,4 @@
-"""A whole MoneyPal for tests: started by the launcher that `make run` uses, in a folder of its own."""
+"""A whole MoneyPal for tests, started by the launcher of `make run` in a folder of its own."""
 
 import os
 import random

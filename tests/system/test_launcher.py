@@ -1,9 +1,10 @@
-"""`make run`, `make ready` and `make clean`: what a person meets, and that nothing is left behind."""
+"""`make run`, `make ready`, `make clean`: what a person meets, and that nothing is left."""
 
 import os
 import signal
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -55,8 +56,8 @@ def test_files_are_for_their_owner_only(moneypal):
 def test_no_secret_is_in_an_environment_or_a_command(moneypal):
     words = [path.read_bytes() for path in moneypal.settings.secrets.iterdir()]
     for pid in processes_of(moneypal.settings.var):
-        with open(f"/proc/{pid}/environ", "rb") as environ, open(f"/proc/{pid}/cmdline", "rb") as cmd:
-            seen = environ.read() + cmd.read()
+        process = Path(f"/proc/{pid}")
+        seen = (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
         assert not [word for word in words if word in seen], pid
 
 

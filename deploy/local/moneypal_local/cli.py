@@ -11,7 +11,7 @@ from .parts import all_parts
 from .screen import short
 from .settings import Refused
 
-USAGE = "usage: launch run | ready | clean   (VAR, PORT, BIND and BUILD are read from the environment)"
+USAGE = "usage: launch run | ready | clean, with VAR, PORT, BIND and BUILD in the environment"
 READY_S_MAX = 120
 
 

@@ -47,7 +47,8 @@ class Screen:
             log = short(settings.log / f"{part.name}.log")
             self.line(f"  {part.name:<10}{settings.address_of(part.name):<18}{part.what:<28}{log}")
         self.line()
-        self.line(f"  Mails land in {short(settings.mail)}; data and secrets are in {short(settings.var)}")
+        var = short(settings.var)
+        self.line(f"  Mails land in {short(settings.mail)}; data and secrets are in {var}")
         self.line(f"  Next, in a second terminal: {self.bold(_make('demo', settings))}")
         self.line("  Ctrl-C stops all of it")
 

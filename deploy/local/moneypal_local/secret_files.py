@@ -1,4 +1,4 @@
-"""The system's secrets: random, made at the first start, kept in var/secrets, readable by the owner.
+"""The system's secrets: random, made at the first start, kept in var/secrets for the owner only.
 
 Programs get the paths of these files, never the secrets: an environment is easily printed.
 """
