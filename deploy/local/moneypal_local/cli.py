@@ -9,7 +9,7 @@ from . import settings as settings_module
 from . import system
 from .parts import all_parts
 from .screen import short
-from .settings import Refused
+from .settings import Refused, number_of
 
 USAGE = "usage: launch run | ready | clean, with VAR, PORT, BIND and BUILD in the environment"
 READY_S_MAX = 120
@@ -33,7 +33,7 @@ def run():
 
 def ready():
     """Waits until every part can serve, whether or not the launcher has started yet."""
-    seconds_max = int(os.environ.get("READY_S_MAX") or READY_S_MAX)
+    seconds_max = number_of(os.environ, "READY_S_MAX", READY_S_MAX, 1, 86400)
     deadline = time.monotonic() + seconds_max
     while True:
         settings = _settings_of_running_system()

@@ -82,11 +82,11 @@ def from_environment(environment=os.environ):
     """The settings that VAR, PORT, BIND, BUILD and the rates give."""
     settings = Settings(
         var=_absolute(environment.get("VAR") or "var"),
-        port=_number(environment, "PORT", 8080, 1, PORT_MAX),
+        port=number_of(environment, "PORT", 8080, 1, PORT_MAX),
         bind=environment.get("BIND") or "127.0.0.1",
         build=_absolute(environment.get("BUILD") or "build"),
-        requests_per_s=_number(environment, "GATEWAY_RATE", 100, 1, 1_000_000),
-        sign_ons_per_s=_number(environment, "GATEWAY_SIGN_ON_RATE", 2, 1, 1_000_000),
+        requests_per_s=number_of(environment, "GATEWAY_RATE", 100, 1, 1_000_000),
+        sign_ons_per_s=number_of(environment, "GATEWAY_SIGN_ON_RATE", 2, 1, 1_000_000),
     )
     check(settings)
     return settings
@@ -114,7 +114,8 @@ def _absolute(text):
     return path.resolve() if path.is_absolute() else (ROOT / path).resolve()
 
 
-def _number(environment, name, default, least, most):
+def number_of(environment, name, default, least, most):
+    """A setting that is a whole number within bounds, or its default where it is not given."""
     text = environment.get(name) or str(default)
     if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
         raise Refused(f"{name} is {text}; it must be a number from {least} to {most}.")

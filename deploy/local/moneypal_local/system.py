@@ -15,6 +15,7 @@ from .settings import PORT_OFFSETS, Refused
 LAST_RUN_S_MAX = 30  # a killed launcher's parts may take this long to end
 POLL_S = 0.1
 WATCH_S = 0.5
+GIVEN_UP_S = 5  # between the launcher's own attempts, when supervisord has given a part up
 
 
 class Lock:
@@ -59,6 +60,7 @@ class System:
         self.parts = all_parts(settings)
         self.supervisor = supervisor.Supervisor(settings)
         self.seen = {}
+        self.tried_at = {}
 
     def start(self):
         """Starts everything in its order. False if it was asked to stop meanwhile."""
@@ -122,10 +124,19 @@ class System:
     def _tell_change(self, part, before, now):
         log = short(self.settings.log / f"{part.name}.log")
         if now["statename"] == "FATAL":
-            self.screen.notice(f"{part.name} ends whenever it is started; trying again, see {log}")
-            self.supervisor.start_part(part)
+            self._try_again(part, log)
         elif now["pid"] != before["pid"] and now["pid"] != 0:
             self.screen.notice(f"{part.name} had ended and was started again; see {log}")
+
+    def _try_again(self, part, log):
+        if time.monotonic() < self.tried_at.get(part.name, 0) + GIVEN_UP_S:
+            return
+        self.tried_at[part.name] = time.monotonic()
+        self.screen.notice(f"{part.name} ends whenever it is started; trying again, see {log}")
+        try:
+            self.supervisor.start_part(part)
+        except Refused as refused:
+            self.screen.notice(str(refused))
 
 
 def run(settings):
