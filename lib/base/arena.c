@@ -53,7 +53,7 @@ struct mp_arena *mp_arena_new(size_t bytes_max)
 	struct mp_arena *arena = calloc(1, sizeof(*arena));
 
 	if (arena != NULL)
-		arena->bytes_max = bytes_max;
+		arena->bytes_max = bytes_max < SIZE_MAX / 4 ? bytes_max : SIZE_MAX / 4;
 	return arena;
 }
 
@@ -122,7 +122,7 @@ void *mp_arena_alloc(struct mp_arena *arena, size_t bytes)
 {
 	assert(arena != NULL);
 	if (bytes > arena->bytes_max)
-		return NULL; /* also keeps the rounding below from overflowing */
+		return NULL; /* nor does the rounding below overflow: bytes_max is far from that */
 
 	size_t rounded = (bytes == 0 ? 1 : bytes) + ALIGNMENT - 1;
 	rounded -= rounded % ALIGNMENT;

@@ -95,6 +95,18 @@ static size_t utf8_character(const unsigned char *text, size_t len)
 	return bytes;
 }
 
+/* True when the next eight bytes are ASCII without NUL: most of the text that there is. */
+static bool plain_word(const unsigned char *text, size_t len)
+{
+	uint64_t word;
+
+	if (len < sizeof(word))
+		return false;
+	memcpy(&word, text, sizeof(word));
+	/* No byte has its high bit, and none is zero (it would borrow from its neighbours). */
+	return ((word | (word - UINT64_C(0x0101010101010101))) & UINT64_C(0x8080808080808080)) == 0;
+}
+
 size_t mp_text_utf8_character(const char *bytes, size_t len)
 {
 	return len == 0 ? 0 : utf8_character((const unsigned char *)bytes, len);
@@ -105,6 +117,10 @@ bool mp_text_is_utf8(const char *bytes, size_t len)
 	const unsigned char *text = (const unsigned char *)bytes;
 
 	for (size_t at = 0; at < len;) {
+		if (plain_word(text + at, len - at)) {
+			at += sizeof(uint64_t);
+			continue;
+		}
 		size_t step = utf8_character(text + at, len - at);
 		if (step == 0)
 			return false;

@@ -113,13 +113,13 @@ static bool put_number(struct line *line, int64_t number)
 }
 
 /* ,"name":"text" or ,"name":12: all of it or nothing. */
-static bool put_field(struct line *line, const struct mp_log_field *field)
+static bool put_field(struct line *line, struct mp_log_field field)
 {
 	char *before = line->at;
 
-	if (put(line, ",", 1) && put_string(line, field->name) && put(line, ":", 1) &&
-		(field->text != NULL ? put_string(line, field->text)
-				     : put_number(line, field->number)))
+	if (put(line, ",", 1) && put_string(line, field.name) && put(line, ":", 1) &&
+		(field.text != NULL ? put_string(line, field.text)
+				    : put_number(line, field.number)))
 		return true;
 	line->at = before;
 	return false;
@@ -147,9 +147,9 @@ static bool put_head(struct line *line, enum mp_log_level level, const char *eve
 	mp_time_format(mp_clock_ms(), time);
 	return put_text(line, "{\"time\":\"") && put_text(line, time) &&
 	       put_text(line, "\",\"level\":\"") && put_text(line, level_names[level]) &&
-	       put_text(line, "\"") && put_field(line, &MP_TEXT("service", service_name)) &&
-	       put_field(line, &MP_TEXT("event", event)) &&
-	       (trace[0] == '\0' || put_field(line, &MP_TEXT("trace", trace)));
+	       put_text(line, "\"") && put_field(line, MP_TEXT("service", service_name)) &&
+	       put_field(line, MP_TEXT("event", event)) &&
+	       (trace[0] == '\0' || put_field(line, MP_TEXT("trace", trace)));
 }
 
 void mp_log_fields(
@@ -163,7 +163,7 @@ void mp_log_fields(
 		return;
 	bool fits = put_head(&line, level, event);
 	for (size_t i = 0; fits && i < count; i++)
-		fits = put_field(&line, &fields[i]);
+		fits = put_field(&line, fields[i]);
 
 	line.end = bytes + sizeof(bytes);
 	if (!fits)

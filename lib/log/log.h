@@ -24,8 +24,13 @@ struct mp_log_field {
 	int64_t number;
 };
 
-#define MP_TEXT(field_name, value)                                                                 \
-	((struct mp_log_field){.name = (field_name), .text = (value) ? (value) : ""})
+static inline struct mp_log_field mp_log_text(const char *name, const char *text)
+{
+	return (struct mp_log_field){.name = name, .text = text != NULL ? text : ""};
+}
+
+/* For texts, arrays of char too; NULL is written as "". */
+#define MP_TEXT(field_name, value) mp_log_text((field_name), (value))
 #define MP_INT(field_name, value) ((struct mp_log_field){.name = (field_name), .number = (value)})
 #define MP_RC(value) ((struct mp_log_field){.name = "rc", .text = mp_rc_name(value)})
 
