@@ -54,7 +54,7 @@ static void names_registered_apart_are_rendered_together(void **state)
 
 static void the_same_name_and_labels_are_the_same_metric(void **state)
 {
-	char name[] = "t_same_total"; /* another address */
+	static char name[] = "t_same_total"; /* another address */
 
 	assert_ptr_equal(mp_counter("t_same_total", NULL, "One."), mp_counter(name, NULL, "One."));
 	assert_ptr_equal(mp_counter("t_same_total", "", "One."), mp_counter(name, NULL, "One."));
