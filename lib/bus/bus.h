@@ -18,6 +18,9 @@
  * use. Reconnecting with backoff is done here and told to the sink.
  */
 
+#define MP_EVENT_CONTENT_TYPE "application/cloudevents+json; charset=utf-8"
+#define MP_EVENT_BYTES_MAX (1024 * 1024) /* encoded; a bigger delivery is a dead letter unread */
+
 /* One event as JSON on its way out or in. */
 struct mp_event {
 	struct mp_id id;
@@ -29,12 +32,15 @@ struct mp_event {
 	json_t *data;	      /* the payload, an object */
 };
 
-/* The CloudEvent as bytes to publish; data is borrowed. */
+/*
+ * Adds the CloudEvent to out, as bytes to publish; data is borrowed. Errors: MP_INVALID (a field is
+ * absent or empty, or no queue takes the type), MP_TOO_LARGE (over out's maximum), MP_NOMEM.
+ */
 enum mp_rc mp_event_encode(const struct mp_event *event, struct mp_buf *out) MP_MUST_CHECK;
 
 /*
  * The CloudEvent in body. out_event's texts and data belong to *out_json, which the caller
- * json_decrefs. MP_INVALID with a sentence: not one of ours.
+ * json_decrefs. MP_INVALID with a sentence: not one of ours. MP_NOMEM.
  */
 enum mp_rc mp_event_decode(const char *body, size_t body_len, json_t **out_json,
 	struct mp_event *out_event, char reterr[160]) MP_MUST_CHECK;
@@ -55,11 +61,15 @@ enum mp_rc mp_publisher_open(const char *amqp_url, const struct mp_sink *sink,
 	struct mp_publisher **out_publisher) MP_MUST_CHECK;
 
 /*
- * Publishes mandatory and persistent, and waits for every confirm, at most timeout_ms. MP_OK when
- * all are confirmed; otherwise MP_UNAVAILABLE, and each message tells its own: one that was
- * returned as unroutable, refused or not confirmed in time stays unconfirmed
- * and is published again later.
- * Connects by itself when not connected.
+ * Publishes mandatory and persistent, and waits for every confirm, at most timeout_ms. Each message
+ * tells its own; one that is not confirmed is the caller's to publish again later. Connects by
+ * itself when not connected (then it may take the time of connecting longer).
+ *
+ *	MP_OK           all are confirmed
+ *	MP_CONFLICT     the broker is there, but some were returned as unroutable or refused (a full
+ *	                queue); the others are confirmed
+ *	MP_UNAVAILABLE  not connected, lost, or not confirmed in time: some may be confirmed, some
+ *	                may be in queues without our knowing
  */
 enum mp_rc mp_publisher_publish(struct mp_publisher *publisher, struct mp_message *messages,
 	size_t count, int timeout_ms) MP_MUST_CHECK;

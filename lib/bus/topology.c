@@ -1,5 +1,7 @@
 #include "bus/topology.h"
 
+#include <string.h>
+
 const char *const mp_queues[] = {MP_QUEUE_BILLING, MP_QUEUE_PAYMENT, MP_QUEUE_EMAIL};
 const size_t mp_queues_count = sizeof(mp_queues) / sizeof(mp_queues[0]);
 
@@ -23,3 +25,12 @@ const struct mp_binding mp_bindings[] = {
 	{MP_QUEUE_EMAIL, "wallet.credited"},
 };
 const size_t mp_bindings_count = sizeof(mp_bindings) / sizeof(mp_bindings[0]);
+
+bool mp_topology_routes(const char *type)
+{
+	for (size_t i = 0; i < mp_bindings_count; i++) {
+		if (strcmp(mp_bindings[i].type, type) == 0)
+			return true;
+	}
+	return false;
+}

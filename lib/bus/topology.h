@@ -1,6 +1,7 @@
 #ifndef MP_BUS_TOPOLOGY_H
 #define MP_BUS_TOPOLOGY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -12,7 +13,19 @@
 #define MP_QUEUE_BILLING "moneypal.billing"
 #define MP_QUEUE_PAYMENT "moneypal.payment"
 #define MP_QUEUE_EMAIL "moneypal.email"
-#define MP_DELIVERY_LIMIT 20 /* crashes of a consumer over one message, then it is a dead letter */
+
+/*
+ * Times that a consumer's process or connection may end with one message in hand; then it is a dead
+ * letter. High, because the other messages in hand count along: a service that is restarted over
+ * and over while a peer is down must not lose them.
+ */
+#define MP_DELIVERY_LIMIT 100
+
+/* Headers of a dead letter that a consumer gave up; the broker's own have x-death instead. */
+#define MP_DEAD_REASON "moneypal-reason"
+#define MP_DEAD_QUEUE "moneypal-queue"
+#define MP_DEAD_TIME "moneypal-time" /* RFC 3339 */
+#define MP_DEAD_ROUTING_KEY "moneypal-routing-key"
 
 struct mp_binding {
 	const char *queue; /* quorum; its dead letters go to "<queue>.dead" */
@@ -23,5 +36,8 @@ extern const char *const mp_queues[];
 extern const size_t mp_queues_count;
 extern const struct mp_binding mp_bindings[];
 extern const size_t mp_bindings_count;
+
+/* True when at least one queue takes events of this type. Pure. */
+bool mp_topology_routes(const char *type);
 
 #endif

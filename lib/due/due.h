@@ -28,10 +28,12 @@ struct mp_due_result {
 typedef struct mp_due_result (*mp_due_handler)(void *ctx, struct mp_arena *arena,
 	const struct mp_id *id, int64_t attempts, int64_t now_ms);
 
+#define MP_DUE_THREADS_MAX 64
+
 struct mp_due_config {
 	struct mp_store *store;
-	const char *kind; /* "event", "session": a literal, part of the key */
-	unsigned threads; /* 1.. ; each piece of work by one thread at a time within this process */
+	const char *kind; /* "event", "session": part of the key, at most 31 bytes */
+	unsigned threads; /* 1..64; each piece of work by one thread at a time in this process */
 	mp_due_handler handler;
 	void *ctx;
 	struct mp_sink sink;

@@ -9,13 +9,16 @@
  * publishes rows, and erases each once the broker has confirmed it. A crash in between publishes
  * twice, never not at all.
  *
- * Rows: pk OUTBOX#00..31 by event id, sk the event id; attributes: type, subject, time, trace, and
- * data (the event's fields as a map). Woken by commits, the relay reads every partition from its
- * start, never from a remembered cursor.
+ * Rows: pk OUTBOX#00..31 by event id, sk the event id; attributes: type, subject, time, written
+ * (when, in milliseconds), trace, and data (the event's fields as a map). Commits tell the relay
+ * their rows' ids, and about once a second it reads every partition from its start, never from a
+ * remembered cursor. A row that cannot be made an event is told to the sink and stays; others pass
+ * it.
  */
 struct mp_outbox;
 
 #define MP_OUTBOX_PARTITIONS 32
+#define MP_OUTBOX_ROW_FORMAT 1
 
 /* Fills event->data (to be made and owned by the encoder) from the row's data map. */
 typedef enum mp_rc (*mp_event_encoder)(
@@ -45,7 +48,7 @@ void mp_outbox_close(struct mp_outbox *outbox);
 struct mp_map *mp_outbox_add(struct mp_outbox *outbox, struct mp_txn *txn, const struct mp_id *id,
 	const char *type, const char *subject, int64_t time_ms);
 
-/* The map as a JSON object of its texts, numbers, booleans and maps; NULL without memory. */
+/* The map as a JSON object of its texts, numbers, booleans, lists and maps; NULL without memory. */
 json_t *mp_map_to_json(const struct mp_map *map);
 
 #endif

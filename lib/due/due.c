@@ -1,0 +1,404 @@
+#include "due/due.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/text.h"
+#include "base/thread.h"
+#include "base/trace.h"
+
+#define PARTITIONS 8
+#define ROW_FORMAT 1
+#define KIND_BYTES_MAX 32
+#define PAGE_ROWS 64
+#define POLL_MS 1000 /* for rows of other replicas, and of commits that woke nobody */
+#define SCAN_ARENA_BYTES (4 * 1024 * 1024)
+#define WORK_ARENA_BYTES (16 * 1024 * 1024)
+#define TIME_DIGITS 13
+#define TIME_MS_MAX 9999999999999 /* in the year 2286 */
+#define BACKOFF_MS_MAX (3600 * 1000)
+
+struct key_text {
+	char pk[KIND_BYTES_MAX + 16];
+	char sk[TIME_DIGITS + 1 + 36 + 1];
+};
+
+/* A row that is due. */
+struct work {
+	struct key_text key;
+	struct mp_id id;
+	int64_t at_ms;
+	int64_t version;
+	int64_t attempts;
+};
+
+struct worker {
+	struct mp_due *due;
+	struct mp_arena *arena;
+	pthread_t thread;
+	bool busy; /* with current; under the mutex, like current */
+	struct mp_id current;
+};
+
+/*
+ * Whoever finds nothing waiting reads all partitions for what is due; the others wait for it. The
+ * list is filled only when it is empty, and rows of what a worker has in hand are left out, so each
+ * piece of work is with one worker at a time.
+ */
+struct mp_due {
+	struct mp_store *store;
+	char kind[KIND_BYTES_MAX];
+	mp_due_handler handler;
+	void *ctx;
+	struct mp_sink sink;
+	struct mp_arena *scan_arena; /* the scanning worker's */
+
+	pthread_mutex_t mutex; /* guards all below */
+	pthread_cond_t changed;
+	bool stop;
+	bool scanning;
+	bool woken;	      /* since the last scan began */
+	int64_t next_scan_ms; /* wall clock, like the rows */
+	enum mp_rc told;      /* the store's last result that the sink heard of */
+	size_t waiting_next;
+	size_t waiting_end;
+	struct work waiting[PARTITIONS * PAGE_ROWS];
+	unsigned threads_started;
+	unsigned threads;
+	struct worker workers[];
+};
+
+/* --- rows --- */
+
+/* MP_INVALID for a time that the key has no room for. */
+static enum mp_rc make_key(
+	const struct mp_due *due, const struct mp_id *id, int64_t at_ms, struct key_text *out_key)
+{
+	uint8_t last = 0;
+
+	/* An id ends in hash or random digits, so these spread evenly. */
+	if (at_ms < 0 || at_ms > TIME_MS_MAX || !mp_unhex(id->text + 34, 1, &last))
+		return MP_INVALID;
+	enum mp_rc rc = mp_text_format(
+		out_key->pk, sizeof(out_key->pk), "DUE#%s#%02d", due->kind, last % PARTITIONS);
+	if (rc != MP_OK)
+		return rc;
+	return mp_text_format(out_key->sk, sizeof(out_key->sk), "%0*lld#%s", TIME_DIGITS,
+		(long long)at_ms, id->text);
+}
+
+static struct mp_item *make_row(
+	struct mp_arena *arena, const struct key_text *key, int64_t attempts)
+{
+	struct mp_item *item = mp_item_new(arena, key->pk, key->sk, ROW_FORMAT);
+
+	mp_map_set_int(mp_item_attrs(item), "attempts", attempts);
+	return item;
+}
+
+static enum mp_rc read_row(const struct mp_item *item, struct work *out_work)
+{
+	struct work work = {.version = item->version};
+	char digits[TIME_DIGITS + 1];
+	struct mp_item_reader r;
+
+	enum mp_rc rc = mp_text_copy(work.key.pk, sizeof(work.key.pk), item->pk);
+	if (rc == MP_OK)
+		rc = mp_text_copy(work.key.sk, sizeof(work.key.sk), item->sk);
+	if (rc != MP_OK || strlen(item->sk) != sizeof(work.key.sk) - 1)
+		return MP_CORRUPT;
+	memcpy(digits, item->sk, TIME_DIGITS);
+	digits[TIME_DIGITS] = '\0';
+	if (mp_text_to_int(digits, &work.at_ms) != MP_OK ||
+		!mp_id_parse(item->sk + TIME_DIGITS + 1, &work.id))
+		return MP_CORRUPT;
+	mp_item_read_begin(&r, item, ROW_FORMAT);
+	mp_item_read_int(&r, "attempts", &work.attempts);
+	rc = mp_item_read_end(&r);
+	if (rc == MP_OK)
+		*out_work = work;
+	return rc;
+}
+
+void mp_due_add(struct mp_due *due, struct mp_txn *txn, const struct mp_id *id, int64_t at_ms)
+{
+	struct key_text key;
+
+	enum mp_rc rc = make_key(due, id, at_ms, &key);
+	assert(rc == MP_OK); /* a time that is none, or no id: a bug of the caller */
+	(void)mp_txn_put(txn, make_row(txn->arena, &key, 0));
+}
+
+int64_t mp_due_backoff_ms(int64_t attempts)
+{
+	int64_t pause_ms = BACKOFF_MS_MAX;
+	uint32_t dice;
+
+	if (attempts < 0)
+		attempts = 0;
+	if (attempts < 12 && (1000 << attempts) < BACKOFF_MS_MAX)
+		pause_ms = 1000 << attempts;
+	mp_random_bytes(&dice, sizeof(dice));
+	return pause_ms + dice % (pause_ms / 10 + 1);
+}
+
+/* --- looking for what is due --- */
+
+/* Told when it begins, changes or ends well, not at every try. Under the mutex. */
+static void tell(struct mp_due *due, const char *event, enum mp_rc rc)
+{
+	if (rc == due->told)
+		return;
+	due->told = rc;
+	if (rc != MP_OK)
+		mp_sink_report(&due->sink, event, rc, due->kind);
+}
+
+/* What a scan knows about the workers when it begins: none of them takes anything meanwhile. */
+struct scan {
+	struct mp_id busy[MP_DUE_THREADS_MAX];
+	unsigned busy_count;
+	size_t count; /* rows listed so far */
+	bool more;    /* a page was full: look again as soon as these are done */
+};
+
+static bool is_busy(const struct scan *scan, const struct mp_id *id)
+{
+	for (unsigned i = 0; i < scan->busy_count; i++) {
+		if (mp_id_equal(&scan->busy[i], id))
+			return true;
+	}
+	return false;
+}
+
+/* Two rows of one id lie in one partition; the second waits for a later scan. */
+static bool is_listed(const struct mp_due *due, size_t from, size_t to, const struct mp_id *id)
+{
+	for (size_t i = from; i < to; i++) {
+		if (mp_id_equal(&due->waiting[i].id, id))
+			return true;
+	}
+	return false;
+}
+
+static enum mp_rc scan_partition(
+	struct mp_due *due, int partition, int64_t now_ms, struct scan *scan)
+{
+	char pk[KIND_BYTES_MAX + 16];
+	char sk_max[TIME_DIGITS + 2];
+	const struct mp_query query = {.pk = pk, .sk_max = sk_max, .limit = PAGE_ROWS};
+	size_t first = scan->count;
+	struct mp_page page;
+
+	enum mp_rc rc = mp_text_format(pk, sizeof(pk), "DUE#%s#%02d", due->kind, partition);
+	if (rc == MP_OK)
+		/* '$' sorts behind '#': up to and with this millisecond */
+		rc = mp_text_format(
+			sk_max, sizeof(sk_max), "%0*lld$", TIME_DIGITS, (long long)now_ms);
+	if (rc != MP_OK)
+		return rc;
+	mp_arena_reset(due->scan_arena);
+	rc = mp_store_query(due->store, &query, due->scan_arena, &page);
+	if (rc != MP_OK)
+		return rc;
+	for (size_t i = 0; i < page.count; i++) {
+		struct work *work = &due->waiting[scan->count];
+
+		if (read_row(page.items[i], work) != MP_OK) {
+			mp_sink_report(&due->sink, "due_row_broken", MP_CORRUPT, page.items[i]->sk);
+			continue;
+		}
+		if (!is_busy(scan, &work->id) && !is_listed(due, first, scan->count, &work->id))
+			scan->count++;
+	}
+	if (page.more && scan->count > first)
+		scan->more = true;
+	return MP_OK;
+}
+
+/* Called and left under the mutex, which is free while the store is read. */
+static void scan_all(struct mp_due *due)
+{
+	struct scan scan = {.busy_count = 0};
+	int64_t now_ms = mp_clock_ms();
+	enum mp_rc rc = MP_OK;
+
+	assert(due->waiting_next == due->waiting_end);
+	for (unsigned i = 0; i < due->threads_started; i++) {
+		if (due->workers[i].busy)
+			scan.busy[scan.busy_count++] = due->workers[i].current;
+	}
+	due->scanning = true;
+	due->woken = false;
+	pthread_mutex_unlock(&due->mutex);
+	for (int i = 0; rc == MP_OK && i < PARTITIONS; i++)
+		rc = scan_partition(due, i, now_ms, &scan);
+	pthread_mutex_lock(&due->mutex);
+
+	tell(due, "due_read_failed", rc);
+	due->waiting_next = 0;
+	due->waiting_end = scan.count;
+	due->next_scan_ms = rc == MP_OK && scan.more ? now_ms : now_ms + POLL_MS;
+	due->scanning = false;
+	pthread_cond_broadcast(&due->changed);
+}
+
+/* --- working --- */
+
+/* The row's move: the old one goes and the new one comes, in one transaction. */
+static enum mp_rc move(
+	struct mp_due *due, const struct work *work, int64_t again_at_ms, struct mp_arena *arena)
+{
+	struct key_text key;
+	struct mp_txn txn;
+
+	/* Never to the same place, which would be the same row twice in a transaction. */
+	if (again_at_ms <= work->at_ms)
+		again_at_ms = work->at_ms + 1;
+	if (again_at_ms > TIME_MS_MAX)
+		again_at_ms = TIME_MS_MAX;
+	enum mp_rc rc = make_key(due, &work->id, again_at_ms, &key);
+	if (rc != MP_OK)
+		return rc;
+	mp_txn_begin(&txn, due->store, arena);
+	(void)mp_txn_remove(&txn, work->key.pk, work->key.sk, work->version);
+	(void)mp_txn_put(&txn, make_row(arena, &key, work->attempts + 1));
+	rc = mp_txn_commit(&txn, NULL);
+	/* Another replica had it too, and has moved or erased it. */
+	return rc == MP_STALE ? MP_OK : rc;
+}
+
+static enum mp_rc work_on(struct worker *worker, const struct work *work)
+{
+	const struct mp_key key = {work->key.pk, work->key.sk};
+	struct mp_due *due = worker->due;
+
+	mp_arena_reset(worker->arena);
+	mp_trace_begin(NULL);
+	struct mp_due_result result =
+		due->handler(due->ctx, worker->arena, &work->id, work->attempts, mp_clock_ms());
+	mp_trace_end();
+	if (result.done)
+		return mp_store_erase(due->store, &key, 1);
+	mp_arena_reset(worker->arena);
+	return move(due, work, result.again_at_ms, worker->arena);
+}
+
+/* Takes the next piece of work. Called and left under the mutex. */
+static void take_and_work(struct worker *worker)
+{
+	struct mp_due *due = worker->due;
+	struct work work = due->waiting[due->waiting_next++];
+
+	worker->current = work.id;
+	worker->busy = true;
+	pthread_mutex_unlock(&due->mutex);
+	enum mp_rc rc = work_on(worker, &work);
+	pthread_mutex_lock(&due->mutex);
+	worker->busy = false;
+	tell(due, "due_write_failed", rc);
+	if (rc != MP_OK) /* its row is still there: not at once again */
+		due->next_scan_ms = mp_clock_ms() + POLL_MS;
+}
+
+static void *run(void *arg)
+{
+	struct worker *worker = arg;
+	struct mp_due *due = worker->due;
+
+	pthread_mutex_lock(&due->mutex);
+	while (!due->stop) {
+		int64_t wait_ms = due->next_scan_ms - mp_clock_ms();
+
+		if (due->waiting_next < due->waiting_end)
+			take_and_work(worker);
+		else if (!due->scanning && (due->woken || wait_ms <= 0))
+			scan_all(due);
+		else
+			/* The wall clock may jump: never longer than a poll. */
+			mp_cond_wait_ms(&due->changed, &due->mutex,
+				wait_ms > 0 && wait_ms < POLL_MS ? (long)wait_ms : POLL_MS);
+	}
+	pthread_mutex_unlock(&due->mutex);
+	return NULL;
+}
+
+/* --- opening and closing --- */
+
+enum mp_rc mp_due_open(const struct mp_due_config *config, struct mp_due **out_due)
+{
+	assert(config->threads >= 1 && config->threads <= MP_DUE_THREADS_MAX);
+	struct mp_due *due = calloc(1, sizeof(*due) + config->threads * sizeof(struct worker));
+
+	if (due == NULL)
+		return MP_NOMEM;
+	pthread_mutex_init(&due->mutex, NULL);
+	mp_cond_init(&due->changed);
+	due->store = config->store;
+	due->handler = config->handler;
+	due->ctx = config->ctx;
+	due->sink = config->sink;
+	due->threads = config->threads;
+	due->scan_arena = mp_arena_new(SCAN_ARENA_BYTES);
+	enum mp_rc rc = due->scan_arena != NULL ? MP_OK : MP_NOMEM;
+	if (rc == MP_OK)
+		rc = mp_text_copy(due->kind, sizeof(due->kind), config->kind);
+	for (unsigned i = 0; rc == MP_OK && i < due->threads; i++) {
+		due->workers[i].due = due;
+		due->workers[i].arena = mp_arena_new(WORK_ARENA_BYTES);
+		if (due->workers[i].arena == NULL)
+			rc = MP_NOMEM;
+	}
+	if (rc != MP_OK) {
+		mp_due_close(due);
+		return rc;
+	}
+	*out_due = due;
+	return MP_OK;
+}
+
+enum mp_rc mp_due_start(struct mp_due *due)
+{
+	enum mp_rc rc = MP_OK;
+
+	pthread_mutex_lock(&due->mutex);
+	assert(due->threads_started == 0);
+	while (rc == MP_OK && due->threads_started < due->threads) {
+		struct worker *worker = &due->workers[due->threads_started];
+		rc = mp_thread_start(&worker->thread, "due", run, worker);
+		if (rc == MP_OK)
+			due->threads_started++;
+	}
+	pthread_mutex_unlock(&due->mutex);
+	return rc;
+}
+
+void mp_due_close(struct mp_due *due)
+{
+	if (due == NULL)
+		return;
+	pthread_mutex_lock(&due->mutex);
+	due->stop = true;
+	pthread_cond_broadcast(&due->changed);
+	pthread_mutex_unlock(&due->mutex);
+	for (unsigned i = 0; i < due->threads_started; i++)
+		(void)pthread_join(due->workers[i].thread, NULL);
+	for (unsigned i = 0; i < due->threads; i++)
+		mp_arena_free(due->workers[i].arena);
+	mp_arena_free(due->scan_arena);
+	pthread_cond_destroy(&due->changed);
+	pthread_mutex_destroy(&due->mutex);
+	free(due);
+}
+
+void mp_due_wake(struct mp_due *due)
+{
+	pthread_mutex_lock(&due->mutex);
+	due->woken = true;
+	pthread_cond_broadcast(&due->changed);
+	pthread_mutex_unlock(&due->mutex);
+}
