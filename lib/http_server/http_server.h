@@ -68,8 +68,8 @@ struct mp_verifier {
 };
 
 struct mp_http_server_config {
-	const char *listen; /* "127.0.0.1:8081", "[::1]:8081", "0.0.0.0:80" */
-	const struct mp_route *routes;
+	const char *listen;	       /* "127.0.0.1:8081", "[::1]:8081", "0.0.0.0:80" */
+	const struct mp_route *routes; /* borrowed until the server is closed */
 	size_t routes_count;
 	void *ctx; /* given to every handler */
 	struct mp_verifier verifier;
@@ -79,12 +79,18 @@ struct mp_http_server_config {
 	unsigned queue_max;	  /* requests waiting for a worker; over it 503. 0: 256 */
 	unsigned connections_max; /* over it 503. 0: 1024 */
 	unsigned timeout_s;	  /* of an idle or slow connection. 0: 30 */
-	/* /readyz: MP_OK, or a sentence. /healthz and /metrics are served by the server itself. */
+	/*
+	 * /readyz: MP_OK, or a sentence; on a network thread, so it must not wait. /healthz and
+	 * /metrics are served by the server itself.
+	 */
 	enum mp_rc (*ready)(void *ctx, char reterr[160]);
 	struct mp_sink sink;
 };
 
 struct mp_http_server;
+
+/* The address alone, for checking settings. MP_INVALID with a sentence in reterr. */
+enum mp_rc mp_http_listen_check(const char *listen, char reterr[256]) MP_MUST_CHECK;
 
 /*
  * Listens when it returns. Errors: MP_UNAVAILABLE (address taken or not ours: a sentence in reterr,
@@ -93,7 +99,11 @@ struct mp_http_server;
 enum mp_rc mp_http_server_open(const struct mp_http_server_config *config,
 	struct mp_http_server **out_server, char reterr[256]) MP_MUST_CHECK;
 
-/* No new requests; waits at most drain_ms for running ones; then ends all. Takes NULL. */
+/*
+ * No new connections; new requests are answered 503. Waits at most drain_ms for those that run or
+ * wait; then answers 503 to what waits or is detached, waits for handlers to return, ends all.
+ * Takes NULL.
+ */
 void mp_http_server_close(struct mp_http_server *server, int drain_ms);
 
 /* The port that it listens on (for ":0" in tests). */
@@ -107,7 +117,7 @@ const char *mp_request_param(const struct mp_request *req, const char *name); /*
 const char *mp_request_query(struct mp_request *req, const char *name);	      /* decoded; or NULL */
 const char *mp_request_header(struct mp_request *req, const char *name);      /* or NULL */
 const char *mp_request_cookie(struct mp_request *req, const char *name);      /* or NULL */
-const char *mp_request_body(const struct mp_request *req, size_t *out_len);
+const char *mp_request_body(const struct mp_request *req, size_t *out_len);   /* NUL-terminated */
 /* The client's address: the gateway's X-Forwarded-For when the peer is loopback or private. */
 const char *mp_request_address(struct mp_request *req);
 void mp_request_idempotency(struct mp_request *req, struct mp_idempotency *out);
@@ -140,7 +150,7 @@ void mp_request_problem(struct mp_request *req, const char *name, const char *de
 
 /* --- the response --- */
 
-/* Takes json. MP_NOMEM when json is NULL or cannot be written. */
+/* Takes json. MP_NOMEM when json is NULL or cannot be written. Compact, keys as they were set. */
 enum mp_rc mp_response_json(struct mp_response *res, unsigned status, json_t *json) MP_MUST_CHECK;
 
 /* {items, next_cursor}: takes items; after is the last sk, NULL at the end. */
@@ -158,8 +168,14 @@ enum mp_rc mp_response_header(
 /* --- answering later, from any thread --- */
 
 /*
- * In a handler: keeps the request and its response open, to be answered by one mp_request_finish;
- * the handler then returns MP_PENDING. Not answered by the time the server closes: 503.
+ * In a handler: keeps the request and its response open, to be answered by exactly one
+ * mp_request_finish, from any thread, also after the server was closed; the handler then returns
+ * MP_PENDING. A handler that cannot hand the request over returns another code instead, which
+ * finishes it. Not answered by the time the server closes: 503.
+ *
+ * Once detached, only its arena, principal, path parameters, body, JSON, problem and response may
+ * be used, by one thread at a time: header fields, query and cookies are not there any more.
+ * Finishing is cheap (one system call): the answer is written out by the network thread.
  */
 void mp_request_detach(struct mp_request *req);
 struct mp_response *mp_request_response(struct mp_request *req);
