@@ -1,6 +1,7 @@
 #include "http_server/internal.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -20,10 +21,11 @@
 
 static enum mp_rc bad_address(const char *text, char reterr[256])
 {
-	if (mp_text_format(reterr, 256,
-		    "\"%s\" is not an address to listen on, such as 127.0.0.1:8081 or [::1]:8081",
-		    text) != MP_OK)
-		(void)mp_text_copy(reterr, 256, "the address to listen on is too long");
+	enum mp_rc fits = mp_text_format(reterr, 256,
+		"\"%.60s\" is not an address to listen on, such as 127.0.0.1:8081 or [::1]:8081",
+		text);
+
+	assert(fits == MP_OK);
 	return MP_INVALID;
 }
 
@@ -97,10 +99,10 @@ static uint16_t bound_port(int fd)
 static enum mp_rc cannot_listen(const char *listen, int error, char reterr[256])
 {
 	char text[128];
+	enum mp_rc fits = mp_text_format(reterr, 256, "cannot listen on %.60s: %.120s", listen,
+		strerror_r(error, text, sizeof(text)));
 
-	if (mp_text_format(reterr, 256, "cannot listen on %s: %s", listen,
-		    strerror_r(error, text, sizeof(text))) != MP_OK)
-		(void)mp_text_copy(reterr, 256, "cannot listen");
+	assert(fits == MP_OK);
 	return MP_UNAVAILABLE;
 }
 

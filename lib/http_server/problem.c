@@ -1,5 +1,6 @@
 #include "http_server/internal.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <string.h>
 
@@ -48,8 +49,9 @@ static const struct problem *problem_of(enum mp_rc rc)
 /* "unknown_outcome" reads "Unknown outcome". */
 static void title_of(const char *name, char out[64])
 {
-	if (mp_text_copy(out, 64, name) != MP_OK)
-		(void)mp_text_copy(out, 64, "problem");
+	enum mp_rc fits = mp_text_format(out, 64, "%.60s", name);
+
+	assert(fits == MP_OK);
 	for (char *c = out; *c != '\0'; c++) {
 		if (*c == '_')
 			*c = ' ';

@@ -1,5 +1,6 @@
 #include "http_server/internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,10 +60,11 @@ enum mp_rc http_percent_decode(
 
 static enum mp_rc bad_route(const struct mp_route *spec, const char *why, char reterr[256])
 {
-	if (mp_text_format(reterr, 256, "route %s %s: %s",
-		    spec->method == NULL ? "?" : spec->method,
-		    spec->path == NULL ? "?" : spec->path, why) != MP_OK)
-		(void)mp_text_copy(reterr, 256, why);
+	enum mp_rc fits = mp_text_format(reterr, 256, "route %.10s %.100s: %.100s",
+		spec->method == NULL ? "?" : spec->method, spec->path == NULL ? "?" : spec->path,
+		why);
+
+	assert(fits == MP_OK);
 	return MP_INVALID;
 }
 

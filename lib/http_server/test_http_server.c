@@ -182,8 +182,8 @@ static const struct mp_route routes[] = {
 
 /* --- a verifier: the token says what comes of it --- */
 
-static enum mp_rc verify(void *ctx, enum mp_auth want, const char *token, size_t token_len,
-	struct mp_principal *out)
+static enum mp_rc verify(
+	void *ctx, enum mp_auth want, const char *token, size_t token_len, struct mp_principal *out)
 {
 	char text[64] = "";
 
@@ -262,7 +262,8 @@ static void check_rows(const struct row *rows, size_t count)
 
 	for (size_t i = 0; i < count; i++) {
 		const struct row *row = &rows[i];
-		int status = raw_call(port, row->method, row->path, row->headers, row->body, &answer);
+		int status =
+			raw_call(port, row->method, row->path, row->headers, row->body, &answer);
 		if (status == row->status && strstr(answer.body, row->has) != NULL)
 			continue;
 		print_error("%s %s %s: %d, wanted %d and %s in:\n%s\n", row->method, row->path,
@@ -508,8 +509,8 @@ static void json_is_demanded_and_parsed(void **state)
 		{"POST", "/json", JSON, "{\"a\":[1, 2]}", 201, "{\"a\":[1,2]}"},
 		{"POST", "/json", "Content-Type: Application/JSON ; charset=UTF-8\r\n", "{}", 201,
 			"{}"},
-		{"POST", "/json", "Content-Type: application/json;charset=\"utf-8\"\r\n", "{}",
-			201, "{}"},
+		{"POST", "/json", "Content-Type: application/json;charset=\"utf-8\"\r\n", "{}", 201,
+			"{}"},
 		{"POST", "/json", "", "{}", 415, "/problems/unsupported_media_type"},
 		{"POST", "/json", "Content-Type: text/json\r\n", "{}", 415, "/problems/unsupp"},
 		{"POST", "/json", "Content-Type: application/jsonx\r\n", "{}", 415, "/problems/"},
@@ -680,18 +681,12 @@ static void every_code_has_a_status_and_a_problem(void **state)
 		{MP_OK, 500, "internal", false}, /* a handler that answered nothing */
 		{MP_INVALID, 422, "invalid", false},
 		{MP_UNAUTHENTICATED, 401, "unauthenticated", false},
-		{MP_FORBIDDEN, 403, "forbidden", false},
-		{MP_NOT_FOUND, 404, "not_found", false},
-		{MP_CONFLICT, 409, "conflict", false},
-		{MP_TOO_LARGE, 413, "too_large", false},
-		{MP_TOO_MANY, 429, "too_many_requests", true},
-		{MP_EXISTS, 409, "conflict", false},
-		{MP_STALE, 503, "busy", true},
-		{MP_UNAVAILABLE, 503, "unavailable", true},
-		{MP_UNKNOWN, 503, "unknown_outcome", true},
-		{MP_BUSY, 503, "busy", true},
-		{MP_NOMEM, 503, "busy", true},
-		{MP_CORRUPT, 500, "internal", false},
+		{MP_FORBIDDEN, 403, "forbidden", false}, {MP_NOT_FOUND, 404, "not_found", false},
+		{MP_CONFLICT, 409, "conflict", false}, {MP_TOO_LARGE, 413, "too_large", false},
+		{MP_TOO_MANY, 429, "too_many_requests", true}, {MP_EXISTS, 409, "conflict", false},
+		{MP_STALE, 503, "busy", true}, {MP_UNAVAILABLE, 503, "unavailable", true},
+		{MP_UNKNOWN, 503, "unknown_outcome", true}, {MP_BUSY, 503, "busy", true},
+		{MP_NOMEM, 503, "busy", true}, {MP_CORRUPT, 500, "internal", false},
 		{MP_BUG, 500, "internal", false},
 		{MP_PENDING, 500, "internal", false}, /* without having detached */
 	};
@@ -758,9 +753,9 @@ static void the_server_tells_how_it_is(void **state)
 
 static void what_cannot_be_opened_is_told_in_a_sentence(void **state)
 {
-	static const char *const wrong[] = {"", "8081", ":8081", "127.0.0.1", "127.0.0.1:",
-		"127.0.0.1:x", "127.0.0.1:65536", "localhost:80", "::1:80", "[127.0.0.1]:80",
-		"[::1]80", "[::1:80", "127.0.0.1:-1"};
+	static const char *const wrong[] = {"", "8081", ":8081", "127.0.0.1",
+		"127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "localhost:80", "::1:80",
+		"[127.0.0.1]:80", "[::1]80", "[::1:80", "127.0.0.1:-1"};
 	static const struct mp_route bad[][2] = {
 		{{.method = "GET", .path = "x", .handler = say_fixed}},
 		{{.method = "GET", .path = "/x/", .handler = say_fixed}},

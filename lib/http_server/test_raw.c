@@ -23,8 +23,7 @@ void raw_open(struct raw *raw, uint16_t port)
 	raw->len = 0;
 	raw->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_true(raw->fd >= 0);
-	assert_int_equal(
-		setsockopt(raw->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
+	assert_int_equal(setsockopt(raw->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
 	assert_int_equal(connect(raw->fd, (struct sockaddr *)&address, sizeof(address)), 0);
 }
 
@@ -134,8 +133,8 @@ int raw_call(uint16_t port, const char *method, const char *path, const char *he
 		MP_OK);
 	raw_open(&raw, port);
 	raw_send(&raw, text);
-	bool answered = strcmp(method, "HEAD") == 0 ? raw_read_head(&raw, answer)
-						    : raw_read(&raw, answer);
+	bool answered =
+		strcmp(method, "HEAD") == 0 ? raw_read_head(&raw, answer) : raw_read(&raw, answer);
 	raw_close(&raw);
 	return answered ? answer->status : -1;
 }
