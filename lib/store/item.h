@@ -31,8 +31,9 @@ struct mp_list {
 
 struct mp_attr {
 	const char *name;
-	enum mp_value_type type;
+	uint32_t name_len; /* bytes */
 	uint32_t text_len; /* bytes, for TEXT */
+	enum mp_value_type type;
 	union {
 		const char *text; /* NUL-terminated, UTF-8, no NUL inside */
 		int64_t number;
@@ -42,7 +43,10 @@ struct mp_attr {
 	} as;
 };
 
-/* Attributes in the order they were set. Remembers the first failure (MP_NOMEM, MP_TOO_LARGE). */
+/*
+ * Attributes in the order they were set; a name set again gets the new value. Remembers the first
+ * failure: MP_NOMEM, MP_TOO_LARGE (a bound below), MP_INVALID (a text or name that is not UTF-8).
+ */
 struct mp_map {
 	struct mp_arena *arena;
 	struct mp_attr *attrs;
@@ -51,9 +55,11 @@ struct mp_map {
 	enum mp_rc rc;
 };
 
-#define MP_KEY_BYTES_MAX 512	 /* of pk and of sk, without NUL; no byte below 0x20 */
+#define MP_KEY_BYTES_MAX 512	 /* of pk and of sk: 1.. bytes of UTF-8, none below 0x20 */
 #define MP_ITEM_BYTES_MAX 393216 /* encoded; DynamoDB's 400 KB less room for names */
-#define MP_ATTR_NAME_MAX 64
+#define MP_ATTR_NAME_MAX 64	 /* bytes, 1.. */
+#define MP_ATTRS_MAX 256	 /* in one map */
+#define MP_ITEM_DEPTH_MAX 8	 /* maps within maps, the item's own included */
 
 struct mp_item {
 	const char *pk;
@@ -65,15 +71,16 @@ struct mp_item {
 };
 
 /*
- * Building. The item's texts are copied into the arena. A failed allocation anywhere is remembered,
- * and NULL items and maps are taken: the transaction that gets the item reports it at commit.
+ * Building. Keys, names and texts are copied into the arena. A failed allocation anywhere is
+ * remembered, and NULL items and maps are taken: the transaction that gets the item reports it at
+ * commit. An item that was read can be changed and written again.
  */
 struct mp_item *mp_item_new(
 	struct mp_arena *arena, const char *pk, const char *sk, uint32_t format);
-struct mp_map *mp_item_attrs(struct mp_item *item);			      /* NULL for NULL */
-void mp_map_set_text(struct mp_map *map, const char *name, const char *text); /* NULL: not set */
-void mp_map_set_id(
-	struct mp_map *map, const char *name, const struct mp_id *id); /* none: not set */
+struct mp_map *mp_item_attrs(struct mp_item *item); /* NULL for NULL */
+/* A NULL text and a none id are not set; a value set before stays. */
+void mp_map_set_text(struct mp_map *map, const char *name, const char *text);
+void mp_map_set_id(struct mp_map *map, const char *name, const struct mp_id *id);
 void mp_map_set_int(struct mp_map *map, const char *name, int64_t number);
 void mp_map_set_bool(struct mp_map *map, const char *name, bool value);
 struct mp_map *mp_map_set_map(struct mp_map *map, const char *name);
@@ -94,7 +101,7 @@ struct mp_item_reader {
 	const char *field; /* the first that failed, for the log */
 };
 
-/* MP_CORRUPT at once for a format newer than format_max. */
+/* MP_CORRUPT for a format newer than format_max (field "format"): nothing is read then. */
 void mp_item_read_begin(struct mp_item_reader *r, const struct mp_item *item, uint32_t format_max);
 void mp_map_read_begin(struct mp_item_reader *r, const struct mp_map *map);
 void mp_item_read_text(struct mp_item_reader *r, const char *name, const char **out); /* borrowed */

@@ -19,7 +19,8 @@
  *	MP_UNAVAILABLE       nothing written (a full disk, throttling to the deadline)
  *	MP_UNKNOWN           perhaps written: repeat with the same ids, the conditions will tell
  *	MP_INVALID           an item twice in one transaction, bad keys, too many operations
- *	MP_TOO_LARGE         an item over MP_ITEM_BYTES_MAX; nothing written
+ *	MP_TOO_LARGE         an item over MP_ITEM_BYTES_MAX, a transaction over MP_TXN_BYTES_MAX;
+ *	                     nothing written
  *	MP_NOMEM             nothing written
  *	MP_CORRUPT           stored bytes are not an item
  * Threads: a store may be used by any number of threads; a transaction by one.
@@ -44,8 +45,10 @@ enum mp_rc mp_store_batch_get(struct mp_store *store, const struct mp_key *keys,
 /*
  * Items of one partition in order of sk (bytewise), from sk_min to sk_max inclusive (NULL: open),
  * or backwards. after: the sk that the page before ended with, exclusive; NULL for the first page.
- * A page holds at most limit items (1..1000); it may hold fewer and still have more: more tells.
+ * A page holds at most limit items (1..MP_QUERY_LIMIT_MAX); it may hold fewer and still have more:
+ * more tells. Only RocksDB promises that another page after more is not empty.
  */
+#define MP_QUERY_LIMIT_MAX 1000
 struct mp_query {
 	const char *pk;
 	const char *sk_min;
@@ -68,8 +71,9 @@ enum mp_rc mp_store_query(struct mp_store *store, const struct mp_query *query,
 
 /*
  * Every item of the table, in an order of the engine's own, one page a call: for audit, export and
- * tools only. segment of segments runs side by side. cursor: NULL first, then *out_cursor until it
- * comes back NULL. Expired items are left out.
+ * tools only. segment of segments runs side by side. limit as in a query. cursor: NULL first, then
+ * *out_cursor (base64url text) until it comes back NULL; MP_INVALID for one that is not ours.
+ * out_page->last_sk is not used. Expired items are left out.
  */
 enum mp_rc mp_store_scan(struct mp_store *store, uint32_t segment, uint32_t segments,
 	const char *cursor, size_t limit, struct mp_arena *arena, struct mp_page *out_page,
@@ -92,6 +96,7 @@ struct mp_op {
 	const char *sk;
 	int64_t version;	    /* REPLACE, REMOVE, CHECK */
 	const struct mp_item *item; /* INSERT, REPLACE, PUT */
+	size_t item_bytes;	    /* at most, as a record (codec.h); set by mp_txn_commit */
 };
 
 /*
@@ -112,6 +117,7 @@ struct mp_txn {
 };
 
 #define MP_OP_NONE SIZE_MAX
+#define MP_TXN_BYTES_MAX 4194304 /* keys and items, as DynamoDB has it */
 
 void mp_txn_begin(struct mp_txn *txn, struct mp_store *store, struct mp_arena *arena);
 size_t mp_txn_insert(struct mp_txn *txn, const struct mp_item *item);
@@ -123,7 +129,7 @@ size_t mp_txn_check(struct mp_txn *txn, const char *pk, const char *sk, int64_t 
 /*
  * Writes all or nothing; durable when it returns MP_OK. reterr_op (may be NULL) names the first
  * refusing operation on MP_EXISTS and MP_STALE, and is MP_OP_NONE on every other error. An empty
- * transaction is MP_OK.
+ * transaction is MP_OK. Versions are 1 or more, and 0 in a check only; MP_INVALID otherwise.
  */
 enum mp_rc mp_txn_commit(struct mp_txn *txn, size_t *reterr_op) MP_MUST_CHECK;
 

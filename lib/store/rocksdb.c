@@ -1,0 +1,370 @@
+#include "store/rocksdb.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/text.h"
+
+/*
+ * Small enough for a dozen services beside each other; the price of a large ledger is paid in reads
+ * from the page cache.
+ */
+#define MEMTABLE_BYTES (16u << 20)
+#define CACHE_BYTES (32u << 20)
+#define BLOCK_BYTES (8u << 10)
+#define ARENA_BLOCK_BYTES (64u << 10)
+#define FILTER_BITS_PER_KEY 10
+#define MEMTABLE_FILTER_RATIO 0.05
+#define LOG_FILE_BYTES (1u << 20)
+#define LOG_LEVEL_WARN 2
+#define MANIFEST_BYTES_AHEAD (64u << 10)
+/* A range with many tombstones, such as a partition of the outbox, is compacted without delay. */
+#define TOMBSTONES_WINDOW 1024
+#define TOMBSTONES_IN_WINDOW 512
+
+/* No item's key begins with a zero byte, so this one is never met as an item. */
+static const char format_key[] = "\0format";
+#define FORMAT_KEY_LEN (sizeof(format_key) - 1)
+#define TABLE_FORMAT 1
+#define TABLE_FORMAT_TEXT "1"
+
+enum mp_rc mp_rocksdb_read_failed(char *error)
+{
+	enum mp_rc rc = strncmp(error, "Corruption", strlen("Corruption")) == 0 ? MP_CORRUPT
+										: MP_UNAVAILABLE;
+
+	rocksdb_free(error);
+	return rc;
+}
+
+static void set_table_options(rocksdb_options_t *options)
+{
+	rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
+	rocksdb_cache_t *cache = rocksdb_cache_create_lru(CACHE_BYTES);
+
+	rocksdb_block_based_options_set_block_cache(table, cache);
+	rocksdb_block_based_options_set_block_size(table, BLOCK_BYTES);
+	rocksdb_block_based_options_set_format_version(table, 5);
+	/* Inserts ask for keys that are not there: whole-key filters answer most without a read. */
+	rocksdb_block_based_options_set_filter_policy(
+		table, rocksdb_filterpolicy_create_bloom_full(FILTER_BITS_PER_KEY));
+	rocksdb_block_based_options_set_whole_key_filtering(table, 1);
+	/* Filters and indexes count against the cache, so that memory is bounded. */
+	rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
+	rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(table, 1);
+	rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1);
+
+	rocksdb_options_set_block_based_table_factory(options, table); /* copies */
+	rocksdb_block_based_options_destroy(table);
+	rocksdb_cache_destroy(cache); /* our reference; the table's stays */
+}
+
+static rocksdb_options_t *options_new(void)
+{
+	rocksdb_options_t *options = rocksdb_options_create();
+
+	set_table_options(options);
+	rocksdb_options_set_create_if_missing(options, 1);
+	rocksdb_options_set_paranoid_checks(options, 1);
+	/* A torn tail of the log is what a crash leaves; damage before it refuses to open. */
+	rocksdb_options_set_wal_recovery_mode(
+		options, rocksdb_tolerate_corrupted_tail_records_recovery);
+	rocksdb_options_set_write_buffer_size(options, MEMTABLE_BYTES);
+	rocksdb_options_set_arena_block_size(options, ARENA_BLOCK_BYTES);
+	rocksdb_options_set_memtable_prefix_bloom_size_ratio(options, MEMTABLE_FILTER_RATIO);
+	rocksdb_options_set_memtable_whole_key_filtering(options, 1);
+	rocksdb_options_set_compression(options, rocksdb_lz4_compression);
+	rocksdb_options_set_max_background_jobs(options, 2);
+	rocksdb_options_add_compact_on_deletion_collector_factory(
+		options, TOMBSTONES_WINDOW, TOMBSTONES_IN_WINDOW);
+	/* One thread writes at a time: what helps many would cost it. */
+	rocksdb_options_set_allow_concurrent_memtable_write(options, 0);
+	rocksdb_options_set_enable_write_thread_adaptive_yield(options, 0);
+	rocksdb_options_set_manifest_preallocation_size(options, MANIFEST_BYTES_AHEAD);
+	rocksdb_options_set_info_log_level(options, LOG_LEVEL_WARN);
+	rocksdb_options_set_max_log_file_size(options, LOG_FILE_BYTES);
+	rocksdb_options_set_keep_log_file_num(options, 2);
+	rocksdb_options_set_stats_dump_period_sec(options, 0);
+	rocksdb_options_set_stats_persist_period_sec(options, 0);
+	return options;
+}
+
+/* --- the folder --- */
+
+/* Makes the folder and its parents, for the owner only. */
+static bool make_folder(const char *path)
+{
+	char part[4096];
+
+	if (mp_text_copy(part, sizeof(part), path) != MP_OK)
+		return false;
+	for (char *at = part + 1; *at != '\0'; at++) {
+		if (*at != '/')
+			continue;
+		*at = '\0';
+		if (mkdir(part, 0755) != 0 && errno != EEXIST)
+			return false;
+		*at = '/';
+	}
+	return mkdir(part, 0700) == 0 || errno == EEXIST;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t text_len = strlen(text);
+	size_t end_len = strlen(end);
+
+	return text_len >= end_len && strcmp(text + text_len - end_len, end) == 0;
+}
+
+/*
+ * RocksDB takes a folder without its file CURRENT for an empty one, and would begin anew over data
+ * whose CURRENT was lost.
+ */
+static bool is_headless(const char *directory)
+{
+	DIR *dir = opendir(directory);
+	bool has_current = false;
+	bool has_data = false;
+
+	if (dir == NULL)
+		return false;
+	for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+		has_current = has_current || strcmp(entry->d_name, "CURRENT") == 0;
+		has_data = has_data || ends_with(entry->d_name, ".sst") ||
+			   ends_with(entry->d_name, ".log");
+	}
+	(void)closedir(dir);
+	return has_data && !has_current;
+}
+
+/* --- opening --- */
+
+/* One sentence for RocksDB's error, which is freed. */
+static enum mp_rc open_failed(
+	const struct mp_rocksdb *engine, char *error, char *reterr, size_t reterr_size)
+{
+	enum mp_rc rc = MP_UNAVAILABLE;
+	/* Its errors begin with their kind, and may end with a newline. */
+	bool corrupt = strncmp(error, "Corruption", strlen("Corruption")) == 0;
+	bool locked = strstr(error, "lock file") != NULL || strstr(error, "lock hold") != NULL;
+
+	error[strcspn(error, "\n")] = '\0';
+	if (locked) {
+		rc = MP_INVALID;
+		mp_store_say(reterr, reterr_size, "The data folder %s is used by another process.",
+			engine->directory);
+	} else if (corrupt) {
+		rc = MP_CORRUPT;
+		mp_store_say(reterr, reterr_size,
+			"The data in %s is damaged, and was left as it is: %s.", engine->directory,
+			error);
+	} else {
+		mp_store_say(reterr, reterr_size, "The data folder %s cannot be opened: %s.",
+			engine->directory, error);
+	}
+	rocksdb_free(error);
+	return rc;
+}
+
+static bool db_is_empty(const struct mp_rocksdb *engine)
+{
+	rocksdb_iterator_t *iterator = rocksdb_create_iterator(engine->db, engine->read);
+
+	rocksdb_iter_seek_to_first(iterator);
+	bool empty = !rocksdb_iter_valid(iterator);
+	char *error = NULL;
+	rocksdb_iter_get_error(iterator, &error);
+	rocksdb_iter_destroy(iterator);
+	if (error != NULL) {
+		rocksdb_free(error);
+		return false;
+	}
+	return empty;
+}
+
+/* A new table gets its mark; one of a newer program, or of another one, is refused. */
+static enum mp_rc check_format(const struct mp_rocksdb *engine, char *reterr, size_t reterr_size)
+{
+	char *error = NULL;
+	size_t len = 0;
+	char text[24];
+	int64_t format;
+
+	char *value =
+		rocksdb_get(engine->db, engine->read, format_key, FORMAT_KEY_LEN, &len, &error);
+	if (error == NULL && value == NULL && db_is_empty(engine)) {
+		rocksdb_put(engine->db, engine->write_durable, format_key, FORMAT_KEY_LEN,
+			TABLE_FORMAT_TEXT, strlen(TABLE_FORMAT_TEXT), &error);
+		return error == NULL ? MP_OK : open_failed(engine, error, reterr, reterr_size);
+	}
+	if (error != NULL)
+		return open_failed(engine, error, reterr, reterr_size);
+
+	bool ours = value != NULL && len < sizeof(text);
+	if (ours) {
+		memcpy(text, value, len);
+		text[len] = '\0';
+		ours = mp_text_to_int(text, &format) == MP_OK;
+	}
+	rocksdb_free(value);
+	if (!ours) {
+		mp_store_say(reterr, reterr_size, "The folder %s holds other data than a store's.",
+			engine->directory);
+		return MP_CORRUPT;
+	}
+	if (format > TABLE_FORMAT) {
+		mp_store_say(reterr, reterr_size,
+			"The data in %s has format %lld; this program knows up to %d.",
+			engine->directory, (long long)format, TABLE_FORMAT);
+		return MP_INVALID;
+	}
+	return MP_OK;
+}
+
+enum mp_rc mp_rocksdb_open_db(struct mp_rocksdb *engine, char *reterr, size_t reterr_size)
+{
+	char *error = NULL;
+
+	if (is_headless(engine->directory)) {
+		mp_store_say(reterr, reterr_size,
+			"The data in %s is damaged, and was left as it is: CURRENT is missing.",
+			engine->directory);
+		return MP_CORRUPT;
+	}
+	engine->db = rocksdb_open(engine->options, engine->directory, &error);
+	if (error != NULL) {
+		engine->db = NULL;
+		return open_failed(engine, error, reterr, reterr_size);
+	}
+	enum mp_rc rc = check_format(engine, reterr, reterr_size);
+	if (rc != MP_OK) {
+		rocksdb_close(engine->db);
+		engine->db = NULL;
+		return rc;
+	}
+	/* Should the folder vanish, a reopening must not begin anew. */
+	rocksdb_options_set_create_if_missing(engine->options, 0);
+	return MP_OK;
+}
+
+/* What is in memory is safe in the log; written out, the next start need not read the log. */
+static void flush_before_close(rocksdb_t *db)
+{
+	uint64_t bytes = 0;
+	char *error = NULL;
+
+	if (rocksdb_property_int(db, "rocksdb.cur-size-active-mem-table", &bytes) != 0 ||
+		bytes < MEMTABLE_BYTES / 8)
+		return;
+	rocksdb_flushoptions_t *options = rocksdb_flushoptions_create();
+	rocksdb_flush(db, options, &error);
+	rocksdb_flushoptions_destroy(options);
+	if (error != NULL)
+		rocksdb_free(error); /* the log has it */
+}
+
+static void engine_close(void *data)
+{
+	struct mp_rocksdb *engine = data;
+
+	if (engine == NULL)
+		return;
+	if (engine->db != NULL) {
+		flush_before_close(engine->db);
+		rocksdb_close(engine->db);
+	}
+	mp_pending_done(&engine->pending);
+	rocksdb_writebatch_destroy(engine->batch);
+	rocksdb_writeoptions_destroy(engine->write_durable);
+	rocksdb_writeoptions_destroy(engine->write_soon);
+	rocksdb_readoptions_destroy(engine->read);
+	rocksdb_options_destroy(engine->options);
+	(void)pthread_mutex_destroy(&engine->queue_lock);
+	(void)pthread_rwlock_destroy(&engine->open_lock);
+	free(engine->directory);
+	free(engine);
+}
+
+static const struct mp_store_engine engine_operations = {
+	.name = "rocksdb",
+	.txn_ops_max = 4096,
+	.batch_get = mp_rocksdb_batch_get,
+	.query = mp_rocksdb_query,
+	.scan = mp_rocksdb_scan,
+	.commit = mp_rocksdb_commit,
+	.erase = mp_rocksdb_erase,
+	.ready = mp_rocksdb_ready,
+	.close = engine_close,
+};
+
+static void open_lock_init(pthread_rwlock_t *lock)
+{
+	pthread_rwlockattr_t attr;
+
+	/* Readers must not keep a reopening waiting for ever; none takes the lock twice. */
+	(void)pthread_rwlockattr_init(&attr);
+	(void)pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	(void)pthread_rwlock_init(lock, &attr);
+	(void)pthread_rwlockattr_destroy(&attr);
+}
+
+static struct mp_rocksdb *engine_new(const char *directory, const struct mp_sink *sink)
+{
+	struct mp_rocksdb *engine = calloc(1, sizeof(*engine));
+	char *copy = strdup(directory);
+
+	if (engine == NULL || copy == NULL) {
+		free(engine);
+		free(copy);
+		return NULL;
+	}
+	engine->directory = copy;
+	if (sink != NULL)
+		engine->sink = *sink;
+	open_lock_init(&engine->open_lock);
+	(void)pthread_mutex_init(&engine->queue_lock, NULL);
+	engine->options = options_new();
+	engine->read = rocksdb_readoptions_create();
+	engine->write_durable = rocksdb_writeoptions_create();
+	rocksdb_writeoptions_set_sync(engine->write_durable, 1);
+	engine->write_soon = rocksdb_writeoptions_create();
+	engine->batch = rocksdb_writebatch_create();
+	return engine;
+}
+
+enum mp_rc mp_rocksdb_open(const struct mp_store_config *config, const struct mp_sink *sink,
+	struct mp_store **out_store, char reterr[256])
+{
+	if (config->directory == NULL || config->directory[0] == '\0') {
+		mp_store_say(reterr, 256, "The engine rocksdb needs a data folder.");
+		return MP_INVALID;
+	}
+	if (!make_folder(config->directory)) {
+		mp_store_say(reterr, 256, "The data folder %s cannot be made: %s.",
+			config->directory, strerror(errno));
+		return MP_UNAVAILABLE;
+	}
+
+	struct mp_rocksdb *engine = engine_new(config->directory, sink);
+	if (engine == NULL) {
+		mp_store_say(reterr, 256, "There is no memory for the store.");
+		return MP_NOMEM;
+	}
+	enum mp_rc rc = mp_rocksdb_open_db(engine, reterr, 256);
+	if (rc != MP_OK) {
+		engine_close(engine);
+		return rc;
+	}
+	struct mp_store *store = mp_store_new(&engine_operations, engine);
+	if (store == NULL) {
+		engine_close(engine);
+		mp_store_say(reterr, 256, "There is no memory for the store.");
+		return MP_NOMEM;
+	}
+	*out_store = store;
+	return MP_OK;
+}

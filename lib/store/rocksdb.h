@@ -1,0 +1,76 @@
+#ifndef MP_STORE_ROCKSDB_H
+#define MP_STORE_ROCKSDB_H
+
+#include <pthread.h>
+#include <rocksdb/c.h>
+
+#include "store/engine.h"
+#include "store/pending.h"
+
+/*
+ * The RocksDB engine, for its own files:
+ *	rocksdb.c         options, open, close, the mark of the table's format
+ *	rocksdb_health.c  a full disk, a failed write, and going on after them
+ *	rocksdb_read.c    get, query, scan
+ *	rocksdb_commit.c  group commit
+ */
+struct rocksdb_request;
+
+struct mp_rocksdb {
+	/* Shared by whoever uses db; a reopening after a failed write takes it alone. */
+	pthread_rwlock_t open_lock;
+	rocksdb_t *db; /* NULL: a reopening failed */
+	rocksdb_options_t *options;
+	rocksdb_readoptions_t *read;
+	rocksdb_writeoptions_t *write_durable;
+	rocksdb_writeoptions_t *write_soon; /* durable with the next durable write */
+	char *directory;
+	struct mp_sink sink;
+
+	/* Committing threads queue here; the first of them leads. */
+	pthread_mutex_t queue_lock;
+	struct rocksdb_request *queue_head;
+	struct rocksdb_request *queue_tail;
+	bool led;
+	char trouble[160]; /* why writes are refused; "" when they are not */
+
+	/* The leader's alone. */
+	rocksdb_writebatch_t *batch;
+	struct mp_pending pending;
+	int64_t space_checked_ms; /* monotonic; 0: look at the next write */
+	bool write_failed;	  /* what db holds in memory may not be what its log says */
+	int64_t reopen_at_ms;	  /* monotonic */
+};
+
+/* --- rocksdb.c --- */
+
+/* Opens what is closed. The caller holds open_lock alone, or is the only user. */
+enum mp_rc mp_rocksdb_open_db(
+	struct mp_rocksdb *engine, char *reterr, size_t reterr_size) MP_MUST_CHECK;
+
+/* What an error text of RocksDB's reads means; frees it. */
+enum mp_rc mp_rocksdb_read_failed(char *error);
+
+/* --- rocksdb_health.c: called by the leader --- */
+
+/* MP_OK, or MP_UNAVAILABLE: engine->trouble says why. Goes on by itself when it can. */
+enum mp_rc mp_rocksdb_may_write(struct mp_rocksdb *engine) MP_MUST_CHECK;
+
+/* A write failed: nothing more is written before the folder has been opened anew. Frees error. */
+void mp_rocksdb_write_failed(struct mp_rocksdb *engine, char *error);
+
+/* --- the engine's operations --- */
+
+enum mp_rc mp_rocksdb_batch_get(void *engine, const struct mp_key *keys, size_t count,
+	struct mp_arena *arena, struct mp_item **out_items) MP_MUST_CHECK;
+enum mp_rc mp_rocksdb_query(void *engine, const struct mp_query *query, struct mp_arena *arena,
+	struct mp_page *out_page) MP_MUST_CHECK;
+enum mp_rc mp_rocksdb_scan(void *engine, uint32_t segment, uint32_t segments, const char *cursor,
+	size_t limit, struct mp_arena *arena, struct mp_page *out_page,
+	const char **out_cursor) MP_MUST_CHECK;
+enum mp_rc mp_rocksdb_commit(void *engine, const struct mp_op *ops, size_t count,
+	struct mp_arena *arena, size_t *reterr_op) MP_MUST_CHECK;
+enum mp_rc mp_rocksdb_erase(void *engine, const struct mp_key *keys, size_t count) MP_MUST_CHECK;
+enum mp_rc mp_rocksdb_ready(void *engine, char reterr[160]) MP_MUST_CHECK;
+
+#endif

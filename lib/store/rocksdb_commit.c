@@ -1,0 +1,405 @@
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "store/codec.h"
+#include "store/rocksdb.h"
+
+/*
+ * Group commit. A committing thread makes its records, queues them, and waits. Whoever finds no
+ * leader leads: takes what waits, checks the conditions of one transaction after the other against
+ * the database and what the group has changed so far, writes those that pass as one batch with one
+ * fsync, wakes their threads, and hands the lead to the first that came meanwhile. A lone committer
+ * pays for no second thread, and many share the fsync.
+ */
+
+/* Bounds on one group, so that the first in it does not wait for all the others' bytes. */
+#define GROUP_WRITES_MAX 4096
+#define GROUP_BYTES_MAX (4u << 20)
+/* A write batch that grew for one huge group is given back afterwards. */
+#define BATCH_BYTES_KEPT (1u << 20)
+
+#define EXPECT_NOTHING (-1) /* no condition */
+#define VERSION_STAYS (-1)
+
+struct write {
+	const char *key;
+	const char *value; /* NULL: the key goes */
+	size_t key_len;
+	size_t value_len;
+	int64_t expected; /* the version to be at; 0: absent; or EXPECT_NOTHING */
+	int64_t becomes;  /* the version afterwards; 0: absent; VERSION_STAYS: a check only */
+	int64_t expires_at_s;
+	enum mp_rc refusal;
+};
+
+struct rocksdb_request {
+	struct rocksdb_request *next; /* in the queue, then in the group */
+	struct write *writes;	      /* owned, with the bytes they point to */
+	size_t count;
+	size_t bytes;
+	bool durable;
+	pthread_cond_t wake;
+	bool leads;    /* woken to lead */
+	bool done;     /* woken because rc is there */
+	bool by_group; /* refused because of what an earlier one of the group changes */
+	enum mp_rc rc;
+	size_t refused;
+};
+
+/* --- preparing: in the committing thread, side by side with others --- */
+
+static void prepare_write(struct write *write, const struct mp_op *op)
+{
+	write->expected = EXPECT_NOTHING;
+	write->becomes = 1;
+	write->refusal = MP_STALE;
+	switch (op->kind) {
+	case MP_OP_INSERT:
+		write->expected = 0;
+		write->refusal = MP_EXISTS;
+		break;
+	case MP_OP_REPLACE:
+		write->expected = op->version;
+		write->becomes = op->version + 1;
+		break;
+	case MP_OP_REMOVE:
+		write->expected = op->version;
+		write->becomes = 0;
+		break;
+	case MP_OP_CHECK:
+		write->expected = op->version;
+		write->becomes = VERSION_STAYS;
+		break;
+	case MP_OP_PUT:
+		break;
+	}
+}
+
+/* Room for count writes and bytes behind them. False without memory. */
+static bool request_alloc(
+	struct rocksdb_request *request, size_t count, size_t bytes, char **out_at)
+{
+	size_t writes_bytes = count * sizeof(struct write); /* count is bounded */
+
+	request->writes = malloc(writes_bytes + bytes);
+	if (request->writes == NULL)
+		return false;
+	request->count = count;
+	request->bytes = bytes;
+	*out_at = (char *)(request->writes + count);
+	return true;
+}
+
+static enum mp_rc prepare_commit(
+	struct rocksdb_request *request, const struct mp_op *ops, size_t count)
+{
+	size_t bytes = 0;
+	char *at;
+
+	for (size_t i = 0; i < count; i++)
+		bytes += strlen(ops[i].pk) + 1 + strlen(ops[i].sk) + ops[i].item_bytes;
+	if (!request_alloc(request, count, bytes, &at))
+		return MP_NOMEM;
+
+	for (size_t i = 0; i < count; i++) {
+		struct write *write = &request->writes[i];
+		*write = (struct write){.key = at};
+		prepare_write(write, &ops[i]);
+		write->key_len = mp_key_write(ops[i].pk, ops[i].sk, at);
+		at += write->key_len;
+		if (ops[i].item == NULL)
+			continue;
+		write->value = at;
+		write->value_len = mp_record_write(ops[i].item, write->becomes, at);
+		write->expires_at_s = ops[i].item->expires_at_s;
+		assert(write->value_len <= ops[i].item_bytes);
+		at += write->value_len;
+	}
+	request->durable = true;
+	return MP_OK;
+}
+
+static enum mp_rc prepare_erase(
+	struct rocksdb_request *request, const struct mp_key *keys, size_t count)
+{
+	size_t bytes = 0;
+	char *at;
+
+	for (size_t i = 0; i < count; i++)
+		bytes += strlen(keys[i].pk) + 1 + strlen(keys[i].sk);
+	if (!request_alloc(request, count, bytes, &at))
+		return MP_NOMEM;
+	for (size_t i = 0; i < count; i++) {
+		request->writes[i] = (struct write){.key = at, .expected = EXPECT_NOTHING};
+		request->writes[i].key_len = mp_key_write(keys[i].pk, keys[i].sk, at);
+		at += request->writes[i].key_len;
+	}
+	return MP_OK;
+}
+
+/* --- the group: the leader's work --- */
+
+/* The version that the item has for this transaction: 0 when it is absent or expired. */
+static enum mp_rc version_of(struct mp_rocksdb *engine, const struct write *write, int64_t now_s,
+	int64_t *out_version, bool *out_by_group)
+{
+	struct mp_record_head head = {.version = 0};
+	char *error = NULL;
+	size_t len;
+
+	*out_by_group = mp_pending_get(&engine->pending, write->key, write->key_len, out_version);
+	if (*out_by_group)
+		return MP_OK;
+	rocksdb_pinnableslice_t *slice =
+		rocksdb_get_pinned(engine->db, engine->read, write->key, write->key_len, &error);
+	if (error != NULL)
+		return mp_rocksdb_read_failed(error);
+	if (slice != NULL) {
+		const char *bytes = rocksdb_pinnableslice_value(slice, &len);
+		enum mp_rc rc = mp_record_read_head(bytes, len, &head);
+		rocksdb_pinnableslice_destroy(slice);
+		if (rc != MP_OK)
+			return rc;
+	}
+	*out_version = mp_record_is_expired(head.expires_at_s, now_s) ? 0 : head.version;
+	return MP_OK;
+}
+
+static enum mp_rc check_request(
+	struct mp_rocksdb *engine, struct rocksdb_request *request, int64_t now_s)
+{
+	for (size_t i = 0; i < request->count; i++) {
+		const struct write *write = &request->writes[i];
+		int64_t version;
+		if (write->expected == EXPECT_NOTHING)
+			continue;
+		enum mp_rc rc = version_of(engine, write, now_s, &version, &request->by_group);
+		if (rc != MP_OK)
+			return rc;
+		if (version != write->expected) {
+			request->refused = i;
+			return write->refusal;
+		}
+	}
+	return MP_OK;
+}
+
+static void add_request(struct mp_rocksdb *engine, const struct rocksdb_request *request)
+{
+	for (size_t i = 0; i < request->count; i++) {
+		const struct write *write = &request->writes[i];
+		if (write->becomes == VERSION_STAYS)
+			continue;
+		if (write->value == NULL)
+			rocksdb_writebatch_delete(engine->batch, write->key, write->key_len);
+		else
+			rocksdb_writebatch_put(engine->batch, write->key, write->key_len,
+				write->value, write->value_len);
+	}
+}
+
+/* What the later ones of the group must see. */
+static void remember_request(
+	struct mp_rocksdb *engine, const struct rocksdb_request *request, int64_t now_s)
+{
+	for (size_t i = 0; i < request->count; i++) {
+		const struct write *write = &request->writes[i];
+		if (write->becomes == VERSION_STAYS)
+			continue;
+		mp_pending_set(&engine->pending, write->key, write->key_len,
+			mp_record_is_expired(write->expires_at_s, now_s) ? 0 : write->becomes);
+	}
+}
+
+static void group_fails(struct rocksdb_request *group, enum mp_rc rc)
+{
+	for (struct rocksdb_request *request = group; request != NULL; request = request->next)
+		request->rc = rc;
+}
+
+/* After a write whose outcome is not known. */
+static void group_unknown(struct rocksdb_request *group)
+{
+	for (struct rocksdb_request *request = group; request != NULL; request = request->next) {
+		if (request->rc == MP_OK && request->count > 0)
+			request->rc = MP_UNKNOWN;
+		else if (request->by_group) /* refused for what perhaps is not there */
+			request->rc = MP_UNAVAILABLE;
+	}
+}
+
+static void write_batch(struct mp_rocksdb *engine, struct rocksdb_request *group, bool durable)
+{
+	char *error = NULL;
+	size_t bytes;
+
+	if (rocksdb_writebatch_count(engine->batch) == 0)
+		return;
+	rocksdb_write(engine->db, durable ? engine->write_durable : engine->write_soon,
+		engine->batch, &error);
+	if (error != NULL) {
+		group_unknown(group);
+		mp_rocksdb_write_failed(engine, error);
+	}
+	(void)rocksdb_writebatch_data(engine->batch, &bytes);
+	if (bytes > BATCH_BYTES_KEPT) {
+		rocksdb_writebatch_destroy(engine->batch);
+		engine->batch = rocksdb_writebatch_create();
+	}
+	rocksdb_writebatch_clear(engine->batch);
+}
+
+static void run_group(struct mp_rocksdb *engine, struct rocksdb_request *group, size_t keys_count)
+{
+	int64_t now_s = mp_clock_ms() / 1000;
+	bool durable = false;
+
+	enum mp_rc rc = mp_rocksdb_may_write(engine);
+	if (rc == MP_OK) /* a lone transaction has no later ones to tell */
+		rc = mp_pending_reset(&engine->pending, group->next == NULL ? 0 : keys_count);
+	if (rc != MP_OK) {
+		group_fails(group, rc);
+		return;
+	}
+	(void)pthread_rwlock_rdlock(&engine->open_lock);
+	for (struct rocksdb_request *request = group; request != NULL; request = request->next) {
+		request->rc = check_request(engine, request, now_s);
+		if (request->rc != MP_OK)
+			continue;
+		add_request(engine, request);
+		durable = durable || request->durable;
+		if (request->next != NULL)
+			remember_request(engine, request, now_s);
+	}
+	write_batch(engine, group, durable);
+	(void)pthread_rwlock_unlock(&engine->open_lock);
+}
+
+/* --- the queue: everything here runs with queue_lock held --- */
+
+static void queue_push(struct mp_rocksdb *engine, struct rocksdb_request *request)
+{
+	if (engine->queue_tail == NULL)
+		engine->queue_head = request;
+	else
+		engine->queue_tail->next = request;
+	engine->queue_tail = request;
+}
+
+/* Takes the head and those behind it that fit into one group. */
+static struct rocksdb_request *queue_take(struct mp_rocksdb *engine, size_t *out_keys_count)
+{
+	struct rocksdb_request *group = engine->queue_head;
+	struct rocksdb_request *last = group;
+	size_t count = group->count;
+	size_t bytes = group->bytes;
+
+	while (last->next != NULL && count + last->next->count <= GROUP_WRITES_MAX &&
+		bytes + last->next->bytes <= GROUP_BYTES_MAX) {
+		last = last->next;
+		count += last->count;
+		bytes += last->bytes;
+	}
+	engine->queue_head = last->next;
+	if (engine->queue_head == NULL)
+		engine->queue_tail = NULL;
+	last->next = NULL;
+	*out_keys_count = count;
+	return group;
+}
+
+/* The first of the queue becomes the leader, if there is one. */
+static void hand_over(struct mp_rocksdb *engine)
+{
+	engine->led = engine->queue_head != NULL;
+	if (engine->led) {
+		engine->queue_head->leads = true;
+		(void)pthread_cond_signal(&engine->queue_head->wake);
+	}
+}
+
+static void lead(struct mp_rocksdb *engine)
+{
+	size_t keys_count;
+	struct rocksdb_request *group = queue_take(engine, &keys_count);
+
+	(void)pthread_mutex_unlock(&engine->queue_lock);
+	run_group(engine, group, keys_count);
+	(void)pthread_mutex_lock(&engine->queue_lock);
+	while (group != NULL) {
+		struct rocksdb_request *request = group;
+		group = request->next; /* a request that is done may be gone once the lock is */
+		request->done = true;
+		(void)pthread_cond_signal(&request->wake);
+	}
+	hand_over(engine);
+}
+
+static enum mp_rc run_request(struct mp_rocksdb *engine, struct rocksdb_request *request)
+{
+	(void)pthread_cond_init(&request->wake, NULL);
+	(void)pthread_mutex_lock(&engine->queue_lock);
+	queue_push(engine, request);
+	if (!engine->led) {
+		engine->led = true;
+		request->leads = true;
+	}
+	while (!request->leads && !request->done)
+		(void)pthread_cond_wait(&request->wake, &engine->queue_lock);
+	if (!request->done)
+		lead(engine); /* whoever leads is at the head, so it is in its own group */
+	assert(request->done);
+	(void)pthread_mutex_unlock(&engine->queue_lock);
+	(void)pthread_cond_destroy(&request->wake);
+	return request->rc;
+}
+
+/* --- the engine's operations --- */
+
+enum mp_rc mp_rocksdb_commit(void *data, const struct mp_op *ops, size_t count,
+	struct mp_arena *arena, size_t *reterr_op)
+{
+	struct rocksdb_request request = {.rc = MP_BUG};
+
+	enum mp_rc rc = prepare_commit(&request, ops, count);
+	if (rc == MP_OK)
+		rc = run_request(data, &request);
+	if (rc == MP_EXISTS || rc == MP_STALE)
+		*reterr_op = request.refused;
+	free(request.writes);
+	return rc;
+}
+
+enum mp_rc mp_rocksdb_erase(void *data, const struct mp_key *keys, size_t count)
+{
+	for (size_t at = 0; at < count;) {
+		struct rocksdb_request request = {.rc = MP_BUG};
+		size_t part = count - at < GROUP_WRITES_MAX ? count - at : GROUP_WRITES_MAX;
+
+		enum mp_rc rc = prepare_erase(&request, keys + at, part);
+		if (rc == MP_OK)
+			rc = run_request(data, &request);
+		free(request.writes);
+		if (rc != MP_OK)
+			return rc;
+		at += part;
+	}
+	return MP_OK;
+}
+
+/* Queues for a write of nothing, so that a store that cannot write tries to go on. */
+enum mp_rc mp_rocksdb_ready(void *data, char reterr[160])
+{
+	struct mp_rocksdb *engine = data;
+	struct rocksdb_request request = {.rc = MP_BUG};
+
+	enum mp_rc rc = run_request(engine, &request);
+	if (rc == MP_OK)
+		return MP_OK;
+	(void)pthread_mutex_lock(&engine->queue_lock);
+	mp_store_say(reterr, 160, "%s", engine->trouble);
+	(void)pthread_mutex_unlock(&engine->queue_lock);
+	return rc;
+}

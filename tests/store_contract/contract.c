@@ -1,0 +1,158 @@
+#include "contract.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+
+#define ARENA_BYTES (64u << 20)
+
+const struct contract_engine *contract_engine_now;
+
+int contract_setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	if (f == NULL)
+		return -1;
+	f->engine = contract_engine_now;
+	f->arena = mp_arena_new(ARENA_BYTES);
+	f->place = f->engine->place_new();
+	if (f->place != NULL)
+		f->store = f->engine->open(f->place);
+	*state = f;
+	return f->arena != NULL && f->store != NULL ? 0 : -1;
+}
+
+int contract_teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	mp_store_close(f->store);
+	if (f->place != NULL)
+		f->engine->place_free(f->place);
+	mp_arena_free(f->arena);
+	free(f);
+	return 0;
+}
+
+void contract_reopen(struct fixture *f)
+{
+	mp_store_close(f->store);
+	f->store = f->engine->open(f->place);
+	assert_non_null(f->store);
+}
+
+struct mp_item *make_item(struct mp_arena *arena, const char *pk, const char *sk, int64_t n)
+{
+	struct mp_item *item = mp_item_new(arena, pk, sk, 1);
+
+	mp_map_set_int(mp_item_attrs(item), "n", n);
+	return item;
+}
+
+struct mp_item *make_expired(struct mp_arena *arena, const char *pk, const char *sk, int64_t n)
+{
+	struct mp_item *item = make_item(arena, pk, sk, n);
+
+	item->expires_at_s = mp_clock_ms() / 1000 - 60;
+	return item;
+}
+
+enum mp_rc commit_one(struct fixture *f, const struct mp_item *inserted)
+{
+	struct mp_txn txn;
+
+	mp_txn_begin(&txn, f->store, f->arena);
+	mp_txn_insert(&txn, inserted);
+	return mp_txn_commit(&txn, NULL);
+}
+
+enum mp_rc insert_one(struct fixture *f, const char *pk, const char *sk, int64_t n)
+{
+	return commit_one(f, make_item(f->arena, pk, sk, n));
+}
+
+enum mp_rc replace_one(struct fixture *f, const char *pk, const char *sk, int64_t n, int64_t v)
+{
+	struct mp_txn txn;
+
+	mp_txn_begin(&txn, f->store, f->arena);
+	mp_txn_replace(&txn, make_item(f->arena, pk, sk, n), v);
+	return mp_txn_commit(&txn, NULL);
+}
+
+enum mp_rc remove_one(struct fixture *f, const char *pk, const char *sk, int64_t version)
+{
+	struct mp_txn txn;
+
+	mp_txn_begin(&txn, f->store, f->arena);
+	mp_txn_remove(&txn, pk, sk, version);
+	return mp_txn_commit(&txn, NULL);
+}
+
+enum mp_rc check_one(struct fixture *f, const char *pk, const char *sk, int64_t version)
+{
+	struct mp_txn txn;
+
+	mp_txn_begin(&txn, f->store, f->arena);
+	mp_txn_check(&txn, pk, sk, version);
+	return mp_txn_commit(&txn, NULL);
+}
+
+enum mp_rc put_one(struct fixture *f, const char *pk, const char *sk, int64_t n)
+{
+	struct mp_txn txn;
+
+	mp_txn_begin(&txn, f->store, f->arena);
+	mp_txn_put(&txn, make_item(f->arena, pk, sk, n));
+	return mp_txn_commit(&txn, NULL);
+}
+
+int64_t item_n(const struct mp_item *item)
+{
+	struct mp_item_reader r;
+	int64_t n = 0;
+
+	mp_item_read_begin(&r, item, 1);
+	mp_item_read_int(&r, "n", &n);
+	assert_int_equal(mp_item_read_end(&r), MP_OK);
+	return n;
+}
+
+void assert_item(struct fixture *f, const char *pk, const char *sk, int64_t version, int64_t n)
+{
+	struct mp_item *item = NULL;
+
+	assert_int_equal(mp_store_get(f->store, pk, sk, f->arena, &item), MP_OK);
+	assert_string_equal(item->pk, pk);
+	assert_string_equal(item->sk, sk);
+	assert_int_equal(item->version, version);
+	assert_int_equal(item_n(item), n);
+}
+
+void assert_absent(struct fixture *f, const char *pk, const char *sk)
+{
+	struct mp_item *item = NULL;
+
+	assert_int_equal(mp_store_get(f->store, pk, sk, f->arena, &item), MP_NOT_FOUND);
+	assert_null(item);
+}
+
+int main(void)
+{
+	int failed = 0;
+
+	if (mp_crypto_init() != MP_OK)
+		return 1;
+	for (size_t i = 0; i < contract_engines_count; i++) {
+		contract_engine_now = &contract_engines[i];
+		failed += run_txn_tests(contract_engine_now->name);
+		failed += run_read_tests(contract_engine_now->name);
+		failed += run_wrapper_tests(contract_engine_now->name);
+		failed += run_thread_tests(contract_engine_now->name);
+		failed += run_model_tests(contract_engine_now->name);
+	}
+	return failed == 0 ? 0 : 1;
+}
