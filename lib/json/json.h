@@ -14,7 +14,7 @@
 
 #define MP_JSON_DEPTH_MAX 32
 
-/* Seeds jansson's hash; once, before threads start. */
+/* Seeds jansson's hash and gives it our allocator; once, before threads start. */
 void mp_json_init(void);
 
 /*

@@ -1,12 +1,29 @@
 #include <stdbool.h>
+#include <stdlib.h>
 
 #include "base/text.h"
 #include "json/json.h"
 
 #define REASON_SIZE 160
 
+/*
+ * jansson reports a failed allocation as bad syntax, or as nothing at all, so that its allocator
+ * remembers it. A server's lack of memory must not be told to clients as their mistake.
+ */
+static _Thread_local bool allocation_failed;
+
+static void *remembering_malloc(size_t size)
+{
+	void *memory = malloc(size);
+
+	if (memory == NULL)
+		allocation_failed = true;
+	return memory;
+}
+
 void mp_json_init(void)
 {
+	json_set_alloc_funcs(remembering_malloc, free);
 	json_object_seed(0); /* 0: from the system's randomness */
 }
 
@@ -55,7 +72,7 @@ static enum mp_rc explain(const json_error_t *error, char reterr[REASON_SIZE])
 {
 	enum json_error_code code = json_error_code(error);
 
-	if (code == json_error_out_of_memory)
+	if (allocation_failed || code == json_error_out_of_memory)
 		return MP_NOMEM;
 	if (code == json_error_duplicate_key)
 		return refuse_at(reterr, "A key stands twice in one JSON object", error);
@@ -80,6 +97,7 @@ enum mp_rc mp_json_parse(const char *text, size_t len, json_t **out_json, char r
 		return refuse(reterr, "The JSON text is not UTF-8.");
 	if (is_too_deep(text, len))
 		return refuse(reterr, "The JSON text is nested more than 32 deep.");
+	allocation_failed = false;
 	json_t *json = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 	if (json == NULL)
 		return explain(&error, reterr);
