@@ -44,6 +44,7 @@ struct block {
 
 struct mp_arena {
 	struct block *newest;
+	size_t size_next; /* of the next block, when nothing larger is asked for */
 	size_t bytes_max;
 	size_t bytes_used; /* handed out since new or reset, rounded up to ALIGNMENT */
 };
@@ -52,8 +53,10 @@ struct mp_arena *mp_arena_new(size_t bytes_max)
 {
 	struct mp_arena *arena = calloc(1, sizeof(*arena));
 
-	if (arena != NULL)
-		arena->bytes_max = bytes_max < SIZE_MAX / 4 ? bytes_max : SIZE_MAX / 4;
+	if (arena == NULL)
+		return NULL;
+	arena->size_next = BLOCK_BYTES_FIRST;
+	arena->bytes_max = bytes_max < SIZE_MAX / 4 ? bytes_max : SIZE_MAX / 4;
 	return arena;
 }
 
@@ -81,7 +84,7 @@ void mp_arena_reset(struct mp_arena *arena)
 
 	for (struct block *block = arena->newest; block != NULL;) {
 		struct block *next = block->next;
-		/* The newest usual block is the largest of them; a huge one is given back. */
+		/* The first that is met is the newest, and so the largest but for huge ones. */
 		if (kept == NULL && block->size <= BLOCK_BYTES_USUAL) {
 			kept = block;
 			kept->next = NULL;
@@ -98,23 +101,26 @@ void mp_arena_reset(struct mp_arena *arena)
 
 static struct block *block_add(struct mp_arena *arena, size_t bytes)
 {
-	size_t size = BLOCK_BYTES_FIRST;
-
-	if (arena->newest != NULL && arena->newest->size >= BLOCK_BYTES_USUAL)
-		size = BLOCK_BYTES_USUAL;
-	else if (arena->newest != NULL)
-		size = arena->newest->size * 2;
-	if (size < bytes)
-		size = bytes;
+	size_t usual = arena->size_next;
+	size_t size = bytes > usual ? bytes : usual;
 
 	struct block *block = malloc(sizeof(*block) + size);
 	if (block == NULL)
 		return NULL;
-	block->next = arena->newest;
 	block->size = size;
 	block->used = 0;
 	POISON(block->data, block->size);
+
+	if (size > usual && arena->newest != NULL) {
+		/* Full as it is: it stands behind the newest, which still has room. */
+		block->next = arena->newest->next;
+		arena->newest->next = block;
+		return block;
+	}
+	block->next = arena->newest;
 	arena->newest = block;
+	if (usual < BLOCK_BYTES_USUAL)
+		arena->size_next = usual * 2;
 	return block;
 }
 
