@@ -11,7 +11,7 @@
  * libmicrohttpd calls on_request when the headers are there, again with each piece of the body,
  * again at the end of the body, and once more when a suspended connection was resumed.
  */
-#define MEMORY_BYTES_PER_CONNECTION (24u * 1024)
+#define MEMORY_BYTES_PER_CONNECTION (16u * 1024)
 #define STACK_BYTES (256u * 1024)
 #define TRACE_ID_LEN 32
 #define OVER_TIMEOUT_S 5 /* of a connection that is one too many */

@@ -27,7 +27,7 @@
  *
  * Who may touch a request is its stage:
  *	READING    its network thread
- *	RUNNING    the thread that runs the handler (its connection is suspended if that is a worker)
+ *	RUNNING    the thread that runs the handler (if that is a worker, it is suspended)
  *	DETACHED   whoever the handler gave it to, until mp_request_finish
  *	ANSWERED   its network thread again
  *	ABANDONED  was detached when the server closed: the network thread answers 503 without
@@ -73,7 +73,7 @@ struct param {
 	const char *value;
 };
 
-/* The header fields that the server reads itself, found in one pass. Borrowed from the connection. */
+/* The header fields that the server reads itself, found in one pass; the connection's. */
 struct known_headers {
 	const char *authorization;
 	const char *content_length;

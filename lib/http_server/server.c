@@ -163,7 +163,7 @@ static void wait_until_none(const atomic_uint *count, int wait_ms)
 		nap();
 }
 
-/* Every suspended connection is resumed: libmicrohttpd aborts when it stops with one that is not. */
+/* libmicrohttpd aborts when it is stopped with a suspended connection, so all are resumed. */
 static void abandon_detached(struct mp_http_server *server)
 {
 	while (atomic_load(&server->dispatched) > 0 || atomic_load(&server->finishers) > 0) {
