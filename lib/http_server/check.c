@@ -56,10 +56,8 @@ static bool bearer_of(const char *authorization, const char **out_token, size_t 
 	return true;
 }
 
-static bool has_scope(const char *scopes, const char *wanted)
+static bool has_scope(const char *scopes, const char *wanted, size_t wanted_len)
 {
-	size_t wanted_len = strlen(wanted);
-
 	for (const char *scope = scopes; *scope != '\0';) {
 		size_t len = strcspn(scope, " ");
 		if (len == wanted_len && memcmp(scope, wanted, len) == 0)
@@ -67,6 +65,19 @@ static bool has_scope(const char *scopes, const char *wanted)
 		scope += len + strspn(scope + len, " ");
 	}
 	return false;
+}
+
+/* alternatives: "wallet:transfer|wallet:audit" */
+static bool has_one_scope(const char *scopes, const char *alternatives)
+{
+	for (const char *at = alternatives;; at++) {
+		size_t len = strcspn(at, "|");
+		if (has_scope(scopes, at, len))
+			return true;
+		at += len;
+		if (*at == '\0')
+			return false;
+	}
 }
 
 static enum mp_rc check_bearer(struct mp_request *req)
@@ -86,7 +97,7 @@ static enum mp_rc check_bearer(struct mp_request *req)
 		return rc;
 	if (rc != MP_OK)
 		return MP_UNAUTHENTICATED; /* an unknown key is no better than a wrong signature */
-	if (spec->auth == MP_AUTH_SERVICE && !has_scope(principal.scopes, spec->scope)) {
+	if (spec->auth == MP_AUTH_SERVICE && !has_one_scope(principal.scopes, spec->scope)) {
 		mp_request_problem(req, "forbidden", "The token does not have the scope for this.");
 		return MP_FORBIDDEN;
 	}

@@ -43,7 +43,7 @@ struct mp_route {
 	const char *method;
 	const char *path; /* "/v1/payments/{id}/cancel"; {name} is one segment */
 	enum mp_auth auth;
-	const char *scope; /* MP_AUTH_SERVICE */
+	const char *scope; /* MP_AUTH_SERVICE: one that is enough, or several by '|' */
 	enum mp_key_policy key;
 	unsigned flags;
 	size_t body_bytes_max; /* 0: 16 KiB */

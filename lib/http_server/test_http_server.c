@@ -161,6 +161,11 @@ static const struct mp_route routes[] = {
 		.handler = say_subject,
 		.auth = MP_AUTH_SERVICE,
 		.scope = "wallet:transfer"},
+	{.method = "GET",
+		.path = "/services",
+		.handler = say_subject,
+		.auth = MP_AUTH_SERVICE,
+		.scope = "wallet:audit|wallet:transfer"},
 	{.method = "POST", .path = "/cookie", .handler = say_cookie, .auth = MP_AUTH_COOKIE},
 	{.method = "GET", .path = "/address", .handler = say_address},
 	{.method = "POST",
@@ -548,6 +553,8 @@ static void tokens_are_demanded(void **state)
 		{"GET", "/user", "Authorization: Bearer down\r\n", "", 503, "/problems/unavail"},
 		{"GET", "/service", "Authorization: Bearer svc\r\n", "", 200, "billing"},
 		{"GET", "/service", "Authorization: Bearer svc2\r\n", "", 403, "/problems/forbid"},
+		{"GET", "/services", "Authorization: Bearer svc\r\n", "", 200, "billing"},
+		{"GET", "/services", "Authorization: Bearer svc2\r\n", "", 403, "/problems/forbid"},
 		{"GET", "/service", "Authorization: Bearer ada\r\n", "", 401, "/problems/unauth"},
 	};
 	static struct raw_answer answer;

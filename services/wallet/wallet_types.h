@@ -38,7 +38,7 @@ struct wallet_account {
 	uint8_t chain[WALLET_CHAIN_BYTES]; /* of its last entry; zeros before the first */
 	int64_t version;		   /* the store's; 0: never opened, and reads as 0.00 */
 
-	/* What the batch in hand did with it: told by ledger_apply, cleared by whoever starts it. */
+	/* What the batch in hand did with it: set by ledger_apply, cleared by its caller. */
 	bool changed;
 	bool decided_on; /* a refusal depends on its balance */
 };

@@ -1,0 +1,45 @@
+#ifndef MP_WALLET_ACCOUNT_CACHE_H
+#define MP_WALLET_ACCOUNT_CACHE_H
+
+#include "wallet_types.h"
+
+/*
+ * The accounts that the committer knows: a hash table with a bound, from which the one not used
+ * for longest is dropped. A slot that a batch in flight owns is never dropped. Nothing here is
+ * trusted by itself: a transaction is conditional on the versions of the accounts that it was made
+ * from. Threads: the caller's lock. An owned slot's account and known are its owner's without it.
+ */
+struct account_slot {
+	struct wallet_account account; /* as the store last confirmed it, when known */
+	bool known;
+	const void *owner; /* the batch in flight that it belongs to; NULL: none */
+	size_t index;	   /* of the account in its owner's batch */
+	uint64_t blocked;  /* the last walk over the queue in which a waiting transfer kept it */
+
+	/* The cache's own. */
+	uint64_t touched; /* the last walk that asked for it */
+	uint64_t hash;
+	struct account_slot *next; /* in its bucket, or in the free list */
+	struct account_slot *newer;
+	struct account_slot *older;
+};
+
+struct account_cache;
+
+/* capacity: accounts, at least 64. Memory is touched as it is used. NULL without memory. */
+struct account_cache *account_cache_new(size_t capacity);
+void account_cache_free(struct account_cache *cache);
+
+/*
+ * The account's slot, added (not known, not owned) when it is not there. walk numbers the caller's
+ * walk over its queue, never decreasing: slots touched in the same walk are not dropped for others,
+ * so that what they say stays true until its end. NULL: no slot can be dropped.
+ */
+struct account_slot *account_cache_get(
+	struct account_cache *cache, const struct wallet_key *key, uint64_t walk);
+
+/* An owned slot leaves the list of what may be dropped, until it is disowned. */
+void account_cache_own(struct account_cache *cache, struct account_slot *slot, const void *owner);
+void account_cache_disown(struct account_cache *cache, struct account_slot *slot);
+
+#endif

@@ -1,0 +1,44 @@
+#ifndef MP_WALLET_AUDIT_H
+#define MP_WALLET_AUDIT_H
+
+#include "wallet_db.h"
+#include "wallet_types.h"
+
+/*
+ * Proves the whole ledger from what is stored, while the service works:
+ *
+ *	accounts   each one's entries, followed from the first, lead to its balance, seq and chain
+ *	entries    each is one side of one leg of a posted transfer, under the number kept there
+ *	transfers  each posted one has all its entries; so each sums to zero
+ *	totals     all balances of a currency sum to zero. Accounts are not read in one moment, so a
+ *	           transfer of these minutes may be seen on one side only: such are looked up and
+ *	           taken out of the sum.
+ */
+#define AUDIT_PROBLEMS_MAX 100
+
+struct audit_total {
+	char currency[4];
+	int64_t total_minor;
+};
+
+struct audit_report {
+	int64_t accounts; /* stored ones: each shard is one */
+	int64_t entries;
+	int64_t transfers;
+	struct audit_total totals[MP_CURRENCIES_MAX]; /* of every currency that has accounts */
+	size_t totals_count;
+	const char *problems[AUDIT_PROBLEMS_MAX]; /* the first of them; in the caller's arena */
+	size_t problems_count;			  /* of those in problems */
+	bool ok;				  /* no problem at all */
+};
+
+/*
+ * MP_OK with the report, whatever it says. now_ms: the time of its start. Errors: the store's,
+ * while it could not be read; MP_NOMEM. Memory beside arena: a few MiB, and 96 bytes for each
+ * transfer that it sees on one side only while it runs, up to AUDIT_RECENT_MAX.
+ */
+#define AUDIT_RECENT_MAX 500000
+enum mp_rc audit_run(const struct wallet_db *db, int64_t now_ms, struct mp_arena *arena,
+	struct audit_report *out_report) MP_MUST_CHECK;
+
+#endif

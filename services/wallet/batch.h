@@ -1,0 +1,58 @@
+#ifndef MP_WALLET_BATCH_H
+#define MP_WALLET_BATCH_H
+
+#include "account_cache.h"
+#include "wallet_db.h"
+#include "wallet_types.h"
+
+/*
+ * Transfers that one thread decides together, and the accounts that are its own meanwhile: loads
+ * the accounts, applies the ledger's rules to copies of them, writes one transaction, and tries
+ * again what a condition refused. The committer fills it under its lock and decides it without.
+ */
+struct batch;
+
+struct batch_config {
+	const struct wallet_db *db; /* borrowed */
+	size_t transfers_max;
+	long give_up_ms;
+	int64_t (*now_ms)(void);
+	struct mp_sink sink;
+};
+
+struct batch *batch_new(const struct batch_config *config); /* NULL without memory */
+void batch_free(struct batch *batch);			    /* takes NULL */
+
+/* --- filling --- */
+
+/* Forgets everything. Its slots must have been taken back with batch_release. */
+void batch_clear(struct batch *batch);
+
+/* Transfers in it, twins included. */
+size_t batch_count(const struct batch *batch);
+struct wallet_transfer *batch_transfer(const struct batch *batch, size_t at);
+
+/* True when a transfer with this id is in it: another one is its twin, and needs no accounts. */
+bool batch_has(const struct batch *batch, const struct mp_id *id);
+void batch_add_twin(struct batch *batch, struct wallet_transfer *transfer);
+
+/* True when a transfer fits that brings so many accounts not yet in the batch. */
+bool batch_has_room(
+	const struct batch *batch, const struct wallet_transfer *transfer, size_t accounts_new);
+
+/* slots: of from and to of each leg, in order; those without an owner become the batch's. */
+void batch_add(struct batch *batch, struct wallet_transfer *transfer, struct account_slot **slots,
+	struct account_cache *cache);
+
+/* Gives the accounts back. */
+void batch_release(struct batch *batch, struct account_cache *cache);
+
+/* --- deciding --- */
+
+/*
+ * Every transfer gets its outcome, in the store when this returns, or an rc other than MP_OK.
+ * Blocks for at most give_up_ms beside the store's own time.
+ */
+void batch_decide(struct batch *batch);
+
+#endif

@@ -1,0 +1,152 @@
+#include "wallet.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+struct wallet {
+	struct wallet_db db;
+	const struct mp_currencies *currencies;
+	uint32_t psp_shards;
+	struct committer *committer;
+};
+
+enum mp_rc wallet_open(const struct wallet_config *config, struct wallet **out_wallet)
+{
+	struct wallet *wallet = calloc(1, sizeof(*wallet));
+	struct committer_config committer = config->committer;
+
+	if (wallet == NULL)
+		return MP_NOMEM;
+	wallet->db = config->db;
+	wallet->currencies = config->currencies;
+	wallet->psp_shards = config->psp_shards;
+	committer.db = &wallet->db;
+	enum mp_rc rc = committer_open(&committer, &wallet->committer);
+	if (rc != MP_OK) {
+		wallet_close(wallet);
+		return rc;
+	}
+	*out_wallet = wallet;
+	return MP_OK;
+}
+
+void wallet_close(struct wallet *wallet)
+{
+	if (wallet == NULL)
+		return;
+	committer_close(wallet->committer);
+	free(wallet);
+}
+
+const struct mp_currencies *wallet_currencies(const struct wallet *wallet)
+{
+	return wallet->currencies;
+}
+
+enum mp_rc wallet_transfer(struct wallet *wallet, struct wallet_unit *unit)
+{
+	for (size_t i = 0; i < unit->count; i++) {
+		struct wallet_transfer *transfer = &unit->transfers[i];
+		for (size_t j = 0; j < transfer->legs_count; j++) {
+			struct wallet_leg *leg = &transfer->legs[j];
+			leg->from = wallet_key_shard(&leg->from, &transfer->id, wallet->psp_shards);
+			leg->to = wallet_key_shard(&leg->to, &transfer->id, wallet->psp_shards);
+		}
+	}
+	return committer_submit(wallet->committer, unit);
+}
+
+enum mp_rc wallet_transfer_find(struct wallet *wallet, const struct mp_id *id,
+	struct mp_arena *arena, struct wallet_transfer **out_transfer)
+{
+	struct wallet_transfer *transfer = NULL;
+
+	enum mp_rc rc = wallet_db_transfers_get(&wallet->db, &id, 1, arena, &transfer);
+	if (rc == MP_OK && transfer == NULL)
+		rc = MP_NOT_FOUND;
+	if (rc == MP_OK)
+		*out_transfer = transfer;
+	return rc;
+}
+
+/* The user's account; zeros where it was never opened. */
+static enum mp_rc find_account(struct wallet *wallet, const struct mp_id *user_id,
+	const char *currency, struct mp_arena *arena, struct wallet_account *out_account)
+{
+	struct wallet_account account = {.key = wallet_key_user(user_id, currency)};
+	struct wallet_account *accounts[] = {&account};
+
+	enum mp_rc rc = wallet_db_accounts_get(&wallet->db, accounts, 1, arena);
+	if (rc == MP_OK)
+		*out_account = account;
+	return rc;
+}
+
+enum mp_rc wallet_balance(struct wallet *wallet, const struct mp_id *user_id, const char *currency,
+	struct mp_arena *arena, int64_t *out_balance_minor)
+{
+	struct wallet_account account;
+
+	enum mp_rc rc = find_account(wallet, user_id, currency, arena, &account);
+	if (rc == MP_OK)
+		*out_balance_minor = account.balance_minor;
+	return rc;
+}
+
+enum mp_rc wallet_balances(struct wallet *wallet, const struct mp_id *user_id,
+	struct mp_arena *arena, struct wallet_balances *out_balances)
+{
+	const struct mp_currencies *currencies = wallet->currencies;
+	struct wallet_account accounts[MP_CURRENCIES_MAX];
+	struct wallet_account *pointers[MP_CURRENCIES_MAX];
+
+	for (size_t i = 0; i < currencies->count; i++) {
+		accounts[i] = (struct wallet_account){
+			.key = wallet_key_user(user_id, currencies->items[i].code)};
+		pointers[i] = &accounts[i];
+	}
+	enum mp_rc rc = wallet_db_accounts_get(&wallet->db, pointers, currencies->count, arena);
+	if (rc != MP_OK)
+		return rc;
+	out_balances->count = 0;
+	for (size_t i = 0; i < currencies->count; i++) {
+		if (i > 0 && accounts[i].version == 0)
+			continue;
+		out_balances->items[out_balances->count].currency = &currencies->items[i];
+		out_balances->items[out_balances->count].balance_minor = accounts[i].balance_minor;
+		out_balances->count++;
+	}
+	return MP_OK;
+}
+
+enum mp_rc wallet_statement(struct wallet *wallet, const struct mp_id *user_id,
+	const char *currency, const char *after, size_t limit, struct mp_arena *arena,
+	struct wallet_entries_page *out_page)
+{
+	struct wallet_account account;
+
+	/* The account first: entries up to its seq are there and never change. */
+	enum mp_rc rc = find_account(wallet, user_id, currency, arena, &account);
+	if (rc != MP_OK)
+		return rc;
+	if (account.seq == 0) {
+		*out_page = (struct wallet_entries_page){0};
+		return MP_OK;
+	}
+	const struct wallet_entries_query query = {
+		.account = account.key,
+		.seq_max = account.seq,
+		.newest_first = true,
+		.after = after,
+		.limit = limit,
+	};
+	return wallet_db_entries(&wallet->db, &query, arena, out_page);
+}
+
+enum mp_rc wallet_audit(
+	struct wallet *wallet, struct mp_arena *arena, struct audit_report *out_report)
+{
+	return audit_run(&wallet->db, mp_clock_ms(), arena, out_report);
+}
