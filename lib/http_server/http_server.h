@@ -83,7 +83,8 @@ struct mp_http_server_config {
 	 * /readyz: MP_OK, or a sentence; on a network thread, so it must not wait. /healthz and
 	 * /metrics are served by the server itself.
 	 */
-	enum mp_rc (*ready)(void *ctx, char reterr[160]);
+	enum mp_rc (*ready)(void *ready_ctx, char reterr[160]);
+	void *ready_ctx;
 	struct mp_sink sink;
 };
 

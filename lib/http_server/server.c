@@ -24,7 +24,7 @@ static enum mp_rc get_readyz(struct mp_request *req, struct mp_response *res, vo
 	enum mp_rc rc = MP_OK;
 
 	if (server->config.ready != NULL)
-		rc = server->config.ready(server->config.ctx, reason);
+		rc = server->config.ready(server->config.ready_ctx, reason);
 	if (rc == MP_OK)
 		return mp_response_body(res, 200, "text/plain; charset=utf-8", "ready\n", 6);
 	mp_request_problem(req, "unavailable", reason[0] == '\0' ? NULL : reason);

@@ -1,0 +1,359 @@
+#include "service/service.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/crypto.h"
+#include "http_client/http_client.h"
+#include "json/json.h"
+#include "log/log.h"
+
+#define EXIT_WRONG_USE 2
+#define DRAIN_MS 3000
+#define JWKS_INTERVAL_S 60
+#define FILES_MIN 4096 /* connections, the engine's files, and room */
+
+#define FIELD(name) offsetof(struct mp_service_config, name)
+
+static const struct mp_setting common_settings[] = {
+	{"LISTEN", MP_SETTING_TEXT, "127.0.0.1:0", FIELD(listen), 0, 0, NULL,
+		"address and port to listen on"},
+	{"DATA_DIR", MP_SETTING_TEXT, NULL, FIELD(data_dir), 0, 0, NULL,
+		"folder of the embedded engine, made when absent"},
+	{"STORE", MP_SETTING_CHOICE, "rocksdb", FIELD(store), 0, 0, "rocksdb", "storage engine"},
+	{"LOG_LEVEL", MP_SETTING_CHOICE, "info", FIELD(log_level), 0, 0, "debug|info|warn|error",
+		"least level that is logged"},
+	{"PUBLIC_URL", MP_SETTING_TEXT, NULL, FIELD(public_url), 0, 0, NULL,
+		"the gateway's address, as people see it"},
+	{"WORKERS", MP_SETTING_INT, "16", FIELD(workers), 1, 256, NULL,
+		"threads for requests that may wait"},
+};
+
+/* Of what a standalone program does without. */
+static const struct mp_setting shared_settings[] = {
+	{"CURRENCIES", MP_SETTING_TEXT, "USD:2:2:0.50", FIELD(currencies_text), 0, 0, NULL,
+		"allowed currencies, see docs/MONEY.md; the first is the default"},
+	{"AMQP_URL", MP_SETTING_SECRET, NULL, FIELD(amqp_url), 0, 0, NULL,
+		"RabbitMQ, as amqp://user:password@host:port/vhost"},
+	{"JWKS_URL", MP_SETTING_TEXT, NULL, FIELD(jwks_url), 0, 0, NULL,
+		"the user service's public keys"},
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The tables of one program, and where their values go. */
+struct tables {
+	struct {
+		const struct mp_setting *settings;
+		size_t count;
+		void *target;
+	} items[3];
+	size_t count;
+	size_t loaded;
+};
+
+struct mp_service {
+	const struct mp_service_spec *spec;
+	struct mp_service_config config;
+	struct tables tables;
+	struct mp_currencies currencies;
+	struct mp_store *store;
+	struct mp_jwks *jwks;
+	struct mp_http_server *server;
+	void *app;
+	sigset_t signals;
+};
+
+const struct mp_service_config *mp_service_config(const struct mp_service *service)
+{
+	return &service->config;
+}
+
+struct mp_store *mp_service_store(struct mp_service *service)
+{
+	return service->store;
+}
+
+const struct mp_currencies *mp_service_currencies(struct mp_service *service)
+{
+	return &service->currencies;
+}
+
+struct mp_sink mp_service_sink(struct mp_service *service)
+{
+	(void)service; /* one log a process */
+	return mp_log_sink();
+}
+
+/* --- settings --- */
+
+static void add_table(
+	struct tables *tables, const struct mp_setting *settings, size_t count, void *target)
+{
+	tables->items[tables->count].settings = settings;
+	tables->items[tables->count].count = count;
+	tables->items[tables->count++].target = target;
+}
+
+static void collect_tables(struct mp_service *service)
+{
+	const struct mp_service_spec *spec = service->spec;
+
+	add_table(&service->tables, common_settings, COUNT(common_settings), &service->config);
+	if (!spec->standalone)
+		add_table(&service->tables, shared_settings, COUNT(shared_settings),
+			&service->config);
+	add_table(&service->tables, spec->settings, spec->settings_count, spec->config);
+}
+
+static void release_settings(struct tables *tables)
+{
+	while (tables->loaded > 0) {
+		tables->loaded--;
+		mp_config_done(tables->items[tables->loaded].settings,
+			tables->items[tables->loaded].count, tables->items[tables->loaded].target);
+	}
+}
+
+/* Loads every table, so that the wrong settings of all are told at once. */
+static enum mp_rc load_settings(struct mp_service *service, struct mp_buf *problems)
+{
+	struct tables *tables = &service->tables;
+	enum mp_rc result = MP_OK;
+	char reterr[160];
+
+	for (size_t i = 0; i < tables->count; i++) {
+		enum mp_rc rc = mp_config_load(tables->items[i].settings, tables->items[i].count,
+			tables->items[i].target, problems);
+		if (rc != MP_OK)
+			result = rc;
+		else if (result == MP_OK)
+			tables->loaded = i + 1;
+		else
+			mp_config_done(tables->items[i].settings, tables->items[i].count,
+				tables->items[i].target);
+	}
+	if (result == MP_OK && !service->spec->standalone) {
+		result = mp_currencies_parse(
+			service->config.currencies_text, &service->currencies, reterr);
+		if (result != MP_OK)
+			mp_buf_addf(problems, "%s\n", reterr);
+	}
+	return result;
+}
+
+static int check_settings(struct mp_service *service)
+{
+	struct mp_buf problems;
+	enum mp_rc rc;
+
+	mp_buf_init(&problems, 65536);
+	rc = load_settings(service, &problems);
+	if (rc != MP_OK) {
+		const char *text = mp_buf_text(&problems);
+		(void)fprintf(stderr, "%s", text[0] != '\0' ? text : "The settings need memory.\n");
+	}
+	mp_buf_done(&problems);
+	return rc == MP_OK ? EXIT_SUCCESS : EXIT_WRONG_USE;
+}
+
+static void print_help(const struct mp_service *service)
+{
+	struct mp_buf out;
+
+	mp_buf_init(&out, 65536);
+	mp_buf_addf(&out,
+		"Usage: moneypal-%s [--help | --version | --check-config]\n\n"
+		"Runs until SIGTERM or SIGINT. Its settings come from the environment; a secret "
+		"NAME\n"
+		"may come from the file that NAME_FILE names.\n\n",
+		service->spec->name);
+	for (size_t i = 0; i < service->tables.count; i++)
+		mp_config_print_help(
+			service->tables.items[i].settings, service->tables.items[i].count, &out);
+	(void)fputs(mp_buf_text(&out), stdout);
+	mp_buf_done(&out);
+}
+
+/* --- the process --- */
+
+/* main alone handles signals: blocked here, before any thread starts, and waited for in serve. */
+static void take_signals(struct mp_service *service)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+	(void)sigaction(SIGPIPE, &ignore, NULL);
+	(void)sigemptyset(&service->signals);
+	(void)sigaddset(&service->signals, SIGTERM);
+	(void)sigaddset(&service->signals, SIGINT);
+	(void)pthread_sigmask(SIG_BLOCK, &service->signals, NULL);
+}
+
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit); /* what it was stays, and is told when too low */
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < FILES_MIN)
+		mp_log(MP_LOG_WARN, "few_files_allowed", MP_INT("allowed", (int64_t)limit.rlim_cur),
+			MP_INT("wanted", FILES_MIN));
+}
+
+static enum mp_rc init_libraries(void)
+{
+	enum mp_rc rc = mp_crypto_init();
+
+	if (rc == MP_OK)
+		rc = mp_http_client_global_init();
+	mp_json_init();
+	return rc;
+}
+
+static enum mp_rc ready(void *ctx, char reterr[160])
+{
+	struct mp_service *service = ctx;
+
+	return mp_store_ready(service->store, reterr);
+}
+
+static enum mp_rc open_store(struct mp_service *service, char reterr[256])
+{
+	struct mp_sink sink = mp_service_sink(service);
+	const struct mp_store_config store = {
+		.engine = service->config.store,
+		.directory = service->config.data_dir,
+		.table = service->spec->name,
+	};
+
+	return mp_store_open(&store, &sink, &service->store, reterr);
+}
+
+static enum mp_rc open_verifier(struct mp_service *service, struct mp_verifier *out_verifier)
+{
+	struct mp_sink sink = mp_service_sink(service);
+	enum mp_rc rc;
+
+	if (service->spec->verifier != NULL) {
+		*out_verifier = service->spec->verifier(service->app);
+		return MP_OK;
+	}
+	if (service->spec->standalone)
+		return MP_OK;
+	rc = mp_jwks_open(service->config.jwks_url, JWKS_INTERVAL_S, &sink, &service->jwks);
+	if (rc == MP_OK)
+		*out_verifier = mp_jwks_verifier(service->jwks);
+	return rc;
+}
+
+static enum mp_rc open_server(struct mp_service *service, char reterr[256])
+{
+	struct mp_http_server_config server = {
+		.listen = service->config.listen,
+		.routes = service->spec->routes,
+		.routes_count = service->spec->routes_count,
+		.ctx = service->app,
+		.origin = service->config.public_url,
+		.network_threads = service->spec->network_threads,
+		.workers = (unsigned)service->config.workers,
+		.ready = ready,
+		.ready_ctx = service,
+		.sink = mp_service_sink(service),
+	};
+	enum mp_rc rc = open_verifier(service, &server.verifier);
+
+	return rc == MP_OK ? mp_http_server_open(&server, &service->server, reterr) : rc;
+}
+
+static enum mp_rc open_parts(struct mp_service *service, char reterr[256])
+{
+	enum mp_rc rc = open_store(service, reterr);
+
+	if (rc == MP_OK && service->spec->start != NULL)
+		rc = service->spec->start(service, &service->app, reterr);
+	if (rc == MP_OK)
+		rc = open_server(service, reterr);
+	if (rc == MP_OK && service->spec->run != NULL)
+		rc = service->spec->run(service->app, reterr);
+	return rc;
+}
+
+/* In the order of no more requests, no more work, no more data. Takes half-opened services. */
+static void close_parts(struct mp_service *service)
+{
+	mp_http_server_close(service->server, DRAIN_MS);
+	if (service->spec->stop != NULL)
+		service->spec->stop(service->app);
+	mp_jwks_close(service->jwks);
+	mp_store_close(service->store);
+}
+
+static int serve(struct mp_service *service)
+{
+	char reterr[256] = "";
+	int number = 0;
+	enum mp_rc rc = init_libraries();
+
+	if (rc == MP_OK)
+		rc = open_parts(service, reterr);
+	if (rc == MP_OK) {
+		mp_log(MP_LOG_INFO, "listening", MP_TEXT("address", service->config.listen),
+			MP_INT("port", mp_http_server_port(service->server)),
+			MP_TEXT("version", MP_VERSION));
+		(void)sigwait(&service->signals, &number);
+		mp_log(MP_LOG_INFO, "stopping", MP_INT("signal", number));
+	}
+	close_parts(service);
+	if (rc != MP_OK)
+		mp_log(MP_LOG_ERROR, "not_started", MP_RC(rc), MP_TEXT("reason", reterr));
+	else
+		mp_log(MP_LOG_INFO, "stopped", MP_RC(rc));
+	return rc == MP_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int load_and_serve(struct mp_service *service, bool check_only)
+{
+	int status = check_settings(service);
+
+	if (status == EXIT_SUCCESS && check_only) {
+		(void)puts("The settings are right.");
+	} else if (status == EXIT_SUCCESS) {
+		mp_log_init(service->spec->name, service->config.log_level);
+		take_signals(service);
+		raise_file_limit();
+		status = serve(service);
+	}
+	release_settings(&service->tables);
+	return status;
+}
+
+int mp_service_main(int argc, char **argv, const struct mp_service_spec *spec)
+{
+	struct mp_service service = {.spec = spec};
+	const char *option = argc > 1 ? argv[1] : "";
+	bool check_only = strcmp(option, "--check-config") == 0;
+
+	collect_tables(&service);
+	if (argc == 2 && strcmp(option, "--help") == 0) {
+		print_help(&service);
+		return EXIT_SUCCESS;
+	}
+	if (argc == 2 && strcmp(option, "--version") == 0) {
+		(void)printf("moneypal-%s %s\n", spec->name, MP_VERSION);
+		return EXIT_SUCCESS;
+	}
+	if (argc > 2 || (argc == 2 && !check_only)) {
+		(void)fprintf(stderr,
+			"moneypal-%s takes --help, --version or --check-config, not %s.\n",
+			spec->name, argc > 2 ? argv[2] : option);
+		return EXIT_WRONG_USE;
+	}
+	return load_and_serve(&service, check_only);
+}
