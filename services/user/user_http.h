@@ -1,0 +1,23 @@
+#ifndef MP_USER_USER_HTTP_H
+#define MP_USER_USER_HTTP_H
+
+#include "http_server/http_server.h"
+#include "user_app.h"
+
+/* The service's routes; ctx of each is a struct user_app. */
+extern const struct mp_route user_routes[];
+extern const size_t user_routes_count;
+
+/* The profile as its owner sees it; NULL without memory. */
+json_t *user_to_json(const struct user *user);
+
+/* session_http.c */
+enum mp_rc post_session(struct mp_request *req, struct mp_response *res, void *ctx);
+enum mp_rc post_session_refresh(struct mp_request *req, struct mp_response *res, void *ctx);
+enum mp_rc delete_session(struct mp_request *req, struct mp_response *res, void *ctx);
+
+/* oauth_http.c */
+enum mp_rc post_token(struct mp_request *req, struct mp_response *res, void *ctx);
+enum mp_rc get_jwks(struct mp_request *req, struct mp_response *res, void *ctx);
+
+#endif
