@@ -114,11 +114,15 @@ uint16_t mp_http_server_port(const struct mp_http_server *server);
 
 struct mp_arena *mp_request_arena(struct mp_request *req); /* freed with the response */
 const struct mp_principal *mp_request_principal(const struct mp_request *req);
+const char *mp_request_method(const struct mp_request *req);
+const char *mp_request_path(const struct mp_request *req); /* as it came, without the query */
 const char *mp_request_param(const struct mp_request *req, const char *name); /* of the path */
 const char *mp_request_query(struct mp_request *req, const char *name);	      /* decoded; or NULL */
-const char *mp_request_header(struct mp_request *req, const char *name);      /* or NULL */
-const char *mp_request_cookie(struct mp_request *req, const char *name);      /* or NULL */
-const char *mp_request_body(const struct mp_request *req, size_t *out_len);   /* NUL-terminated */
+/* The query's fields in their order, decoded, for who refuses unknown ones; NULL behind the last. */
+const char *mp_request_query_at(const struct mp_request *req, size_t index, const char **out_value);
+const char *mp_request_header(struct mp_request *req, const char *name);    /* or NULL */
+const char *mp_request_cookie(struct mp_request *req, const char *name);    /* or NULL */
+const char *mp_request_body(const struct mp_request *req, size_t *out_len); /* NUL-terminated */
 /* The client's address: the gateway's X-Forwarded-For when the peer is loopback or private. */
 const char *mp_request_address(struct mp_request *req);
 void mp_request_idempotency(struct mp_request *req, struct mp_idempotency *out);
@@ -165,6 +169,9 @@ enum mp_rc mp_response_body(struct mp_response *res, unsigned status, const char
 enum mp_rc mp_response_empty(struct mp_response *res, unsigned status) MP_MUST_CHECK; /* 204, 303 */
 enum mp_rc mp_response_header(
 	struct mp_response *res, const char *name, const char *value) MP_MUST_CHECK;
+
+/* Ends the connection without an answer: for stand-ins of others' services that fail on request. */
+void mp_response_hang_up(struct mp_response *res);
 
 /* --- answering later, from any thread --- */
 

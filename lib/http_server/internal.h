@@ -109,6 +109,7 @@ struct mp_response {
 	size_t body_len;
 	struct header_out *headers;
 	struct header_out **headers_end;
+	bool hang_up;
 };
 
 struct mp_request {

@@ -131,6 +131,24 @@ const char *mp_request_param(const struct mp_request *req, const char *name)
 	return find(req->params, req->params_count, name);
 }
 
+const char *mp_request_method(const struct mp_request *req)
+{
+	return req->method;
+}
+
+const char *mp_request_path(const struct mp_request *req)
+{
+	return req->path;
+}
+
+const char *mp_request_query_at(const struct mp_request *req, size_t index, const char **out_value)
+{
+	if (index >= req->args_count)
+		return NULL;
+	*out_value = req->args[index].value;
+	return req->args[index].name;
+}
+
 const char *mp_request_query(struct mp_request *req, const char *name)
 {
 	return find(req->args, req->args_count, name);

@@ -118,6 +118,11 @@ bool http_response_has(const struct mp_response *res, const char *name)
 	return false;
 }
 
+void mp_response_hang_up(struct mp_response *res)
+{
+	res->hang_up = true;
+}
+
 /* --- sending --- */
 
 static bool add(struct MHD_Response *out, const char *name, const char *value)
@@ -147,6 +152,9 @@ enum MHD_Result http_send(struct mp_request *req)
 {
 	const struct mp_response *res = &req->res;
 	enum MHD_Result queued = MHD_NO;
+
+	if (res->hang_up)
+		return MHD_NO;
 	struct MHD_Response *out = MHD_create_response_from_buffer(
 		res->body_len, (void *)(uintptr_t)res->body, MHD_RESPMEM_PERSISTENT);
 

@@ -46,6 +46,24 @@ static enum mp_rc say_query(struct mp_request *req, struct mp_response *res, voi
 	return say_text(res, q == NULL ? "(none)" : q);
 }
 
+static enum mp_rc say_request(struct mp_request *req, struct mp_response *res, void *ctx)
+{
+	struct mp_arena *arena = mp_request_arena(req);
+	const char *value;
+	const char *name;
+	char *text = mp_arena_printf(arena, "%s %s", mp_request_method(req), mp_request_path(req));
+
+	for (size_t i = 0; (name = mp_request_query_at(req, i, &value)) != NULL; i++)
+		text = mp_arena_printf(arena, "%s|%s=%s", text, name, value);
+	return say_text(res, text);
+}
+
+static enum mp_rc say_nothing(struct mp_request *req, struct mp_response *res, void *ctx)
+{
+	mp_response_hang_up(res);
+	return MP_OK;
+}
+
 static enum mp_rc say_body(struct mp_request *req, struct mp_response *res, void *ctx)
 {
 	size_t len;
@@ -152,6 +170,8 @@ static const struct mp_route routes[] = {
 	{.method = "GET", .path = "/v1/things/me", .handler = say_fixed, .flags = MP_ROUTE_INLINE},
 	{.method = "GET", .path = "/v1/things/{id}/legs/{leg}", .handler = say_both},
 	{.method = "GET", .path = "/query", .handler = say_query, .flags = MP_ROUTE_INLINE},
+	{.method = "GET", .path = "/request/{id}", .handler = say_request},
+	{.method = "GET", .path = "/hang-up", .handler = say_nothing},
 	{.method = "POST", .path = "/small", .handler = say_body, .body_bytes_max = 8},
 	{.method = "POST", .path = "/json", .handler = say_json},
 	{.method = "POST", .path = "/fields", .handler = say_fields},
@@ -352,6 +372,28 @@ static void queries_are_decoded(void **state)
 	};
 
 	CHECK_ROWS(rows);
+}
+
+static void a_request_is_told_as_it_came(void **state)
+{
+	static const struct row rows[] = {
+		{"GET", "/request/a%20b", "", "", 200, "GET /request/a%20b"},
+		{"GET", "/request/1?b%5Bc%5D=1&a=x+y&a=2&d", "", "", 200, "|b[c]=1|a=x y|a=2|d="},
+	};
+
+	CHECK_ROWS(rows);
+}
+
+static void who_hangs_up_answers_nothing(void **state)
+{
+	static struct raw_answer answer;
+	struct raw raw;
+
+	raw_open(&raw, port);
+	raw_send(&raw, "GET /hang-up HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_false(raw_read(&raw, &answer));
+	assert_int_equal(raw.len, 0);
+	raw_close(&raw);
 }
 
 static void head_is_get_without_the_body(void **state)
@@ -740,6 +782,8 @@ int main(void)
 		cmocka_unit_test(a_405_names_the_methods_that_are_there),
 		cmocka_unit_test(paths_are_decoded_once_and_strictly),
 		cmocka_unit_test(queries_are_decoded),
+		cmocka_unit_test(a_request_is_told_as_it_came),
+		cmocka_unit_test(who_hangs_up_answers_nothing),
 		cmocka_unit_test(head_is_get_without_the_body),
 		cmocka_unit_test(requests_on_one_connection_are_answered_in_order),
 		cmocka_unit_test(bodies_over_the_limit_are_refused_and_the_connection_lives_on),
