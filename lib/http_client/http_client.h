@@ -7,13 +7,14 @@
 #include "base/rc.h"
 
 /*
- * Outgoing HTTP on libcurl: one keep-alive handle per thread, no redirects, bounded answers, the
- * thread's traceparent sent on. Threads: a client may be shared by any.
+ * Outgoing HTTP on libcurl: kept-alive connections, as many as calls run at once; no redirects,
+ * bounded answers, the thread's traceparent sent on. http:// goes there directly; https:// by the
+ * environment's HTTPS_PROXY, if any. Threads: a client may be shared by any.
  */
 struct mp_http_client;
 
 struct mp_http_client_config {
-	const char *base_url;	 /* "http://127.0.0.1:8082"; borrowed */
+	const char *base_url;	 /* "http://127.0.0.1:8082", no slash at its end */
 	long connect_timeout_ms; /* 0: 2,000 */
 	long timeout_ms;	 /* of the whole call. 0: 10,000 */
 	size_t answer_bytes_max; /* 0: 1 MiB */
@@ -22,8 +23,11 @@ struct mp_http_client_config {
 /* curl_global_init once, before threads. MP_BUG. */
 enum mp_rc mp_http_client_global_init(void) MP_MUST_CHECK;
 
+/* MP_INVALID: base_url is not http:// or https://. MP_NOMEM. Nothing is connected yet. */
 enum mp_rc mp_http_client_open(const struct mp_http_client_config *config,
 	struct mp_http_client **out_client) MP_MUST_CHECK;
+
+/* When no call runs any more. Takes NULL. */
 void mp_http_client_close(struct mp_http_client *client);
 
 struct mp_http_header {
@@ -51,8 +55,11 @@ struct mp_http_answer {
 };
 
 /*
- * MP_OK whatever the status, once an answer came whole. MP_UNAVAILABLE: never sent (no connection).
- * MP_UNKNOWN: sent, perhaps, and no whole answer. MP_TOO_LARGE, MP_NOMEM: after it was sent.
+ * MP_OK whatever the status, once an answer came whole. MP_UNAVAILABLE: never sent (no connection,
+ * no memory for the call). MP_INVALID: never sent (a control character or space in method, path or
+ * a header). MP_UNKNOWN: sent, perhaps, and no whole answer. MP_TOO_LARGE, MP_NOMEM: after it was
+ * sent. When a kept connection turns out to be dead before anything came back, libcurl sends the
+ * request once more on a new one: whatever must not be done twice carries an id of its own.
  */
 enum mp_rc mp_http_call(struct mp_http_client *client, const struct mp_http_call *call,
 	struct mp_arena *arena, struct mp_http_answer *out_answer) MP_MUST_CHECK;
