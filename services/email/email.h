@@ -1,0 +1,39 @@
+#ifndef MP_EMAIL_EMAIL_H
+#define MP_EMAIL_EMAIL_H
+
+#include "email_db.h"
+#include "email_types.h"
+#include "maildir_client.h"
+
+/*
+ * The rules: who is told what, once. A notice is claimed in the log before anything is sent; a due
+ * row drives the sending until the mail has ended. Threads: any, over one app.
+ */
+struct email_app {
+	struct mp_store *store;
+	struct mp_due *due; /* kind "mail": email_send_due */
+	struct maildir *maildir;
+	const char *from;
+	const char *public_url;
+};
+
+/* A user's entry as the user service told it. Errors: the store's. */
+enum mp_rc email_learn_contact(struct email_app *app, struct mp_arena *arena,
+	const struct email_contact *contact) MP_MUST_CHECK;
+
+/*
+ * Claims a mail for each notice that has none yet; all are claimed when it returns MP_OK. Errors:
+ * the store's; what was claimed before the error stays.
+ */
+enum mp_rc email_notify(struct email_app *app, struct mp_arena *arena,
+	const struct email_notice *notices, size_t count, int64_t now_ms) MP_MUST_CHECK;
+
+/* Sends one mail of the log, or says when to try again. */
+struct mp_due_result email_send_due(void *app, struct mp_arena *arena, const struct mp_id *mail_id,
+	int64_t attempts, int64_t now_ms);
+
+/* The notices to a user, newest first. */
+enum mp_rc email_list(struct email_app *app, struct mp_arena *arena, const struct mp_id *user_id,
+	const char *after, size_t limit, struct email_page *out_page) MP_MUST_CHECK;
+
+#endif

@@ -1,0 +1,245 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "email.h"
+#include "store/fault.h"
+
+#define NOW_MS 1795309323000
+
+/* The rules over a real store and a real maildir, in a folder of the test's own. */
+struct fixture {
+	char folder[64];
+	struct email_app app;
+	struct mp_arena *arena;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	char path[128], reterr[256];
+
+	assert_non_null(f);
+	(void)snprintf(f->folder, sizeof(f->folder), "/tmp/moneypal-email-XXXXXX");
+	assert_non_null(mkdtemp(f->folder));
+	(void)snprintf(path, sizeof(path), "%s/data", f->folder);
+	const struct mp_store_config store = {.engine = "rocksdb", .directory = path};
+	struct mp_store *inner;
+	assert_int_equal(mp_store_open(&store, NULL, &inner, reterr), MP_OK);
+	f->app.store = mp_fault_store_new(inner);
+	assert_non_null(f->app.store);
+	(void)snprintf(path, sizeof(path), "%s/mail", f->folder);
+	assert_int_equal(maildir_open(path, &f->app.maildir, reterr), MP_OK);
+	f->app.from = "MoneyPal <no-reply@example.com>";
+	f->app.public_url = "http://127.0.0.1";
+	const struct mp_due_config due = {.store = f->app.store,
+		.kind = "mail",
+		.threads = 1,
+		.handler = email_send_due,
+		.ctx = &f->app};
+	assert_int_equal(mp_due_open(&due, &f->app.due), MP_OK);
+	f->arena = mp_arena_new(16 << 20);
+	assert_non_null(f->arena);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	char command[128];
+
+	mp_due_close(f->app.due);
+	maildir_close(f->app.maildir);
+	mp_store_close(f->app.store);
+	mp_arena_free(f->arena);
+	(void)snprintf(command, sizeof(command), "rm -rf '%s'", f->folder);
+	assert_int_equal(system(command), 0); /* NOLINT: a path of our own */
+	free(f);
+	return 0;
+}
+
+static struct email_contact contact(struct mp_id id, int64_t version, const char *address)
+{
+	struct email_contact c = {
+		.user_id = id, .version = version, .first_name = "Ada", .last_name = "Client"};
+
+	(void)snprintf(c.address, sizeof(c.address), "%s", address);
+	return c;
+}
+
+static struct email_notice notice(struct mp_id recipient)
+{
+	struct email_notice n = {.template = EMAIL_WALLET_CREDITED,
+		.recipient = recipient,
+		.event_id = mp_id_new(NOW_MS),
+		.event = "wallet.credited",
+		.event_time_ms = NOW_MS,
+		.payment_id = mp_id_new(NOW_MS),
+		.amount = "30.00",
+		.currency = "USD",
+		.balance = "130.00"};
+
+	return n;
+}
+
+static struct email_page list(struct fixture *f, struct mp_id user)
+{
+	struct email_page page;
+
+	assert_int_equal(email_list(&f->app, f->arena, &user, NULL, 100, &page), MP_OK);
+	return page;
+}
+
+static struct mp_due_result send_it(struct fixture *f, const struct email_notice *n)
+{
+	struct mp_id id = email_mail_id(n);
+
+	return email_send_due(&f->app, f->arena, &id, 0, NOW_MS);
+}
+
+static bool lies_in_maildir(struct fixture *f, const struct email_notice *n)
+{
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/mail/new/%s", f->folder, email_mail_id(n).text);
+	return access(path, R_OK) == 0;
+}
+
+static void an_older_contact_never_overwrites_a_newer_one(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_id user = mp_id_new(NOW_MS);
+	struct email_contact newer = contact(user, 3, "new@example.com");
+	struct email_contact older = contact(user, 2, "old@example.com");
+	struct email_contact seen;
+
+	assert_int_equal(email_learn_contact(&f->app, f->arena, &newer), MP_OK);
+	assert_int_equal(email_learn_contact(&f->app, f->arena, &older), MP_OK);
+	assert_int_equal(email_db_contact(f->app.store, f->arena, &user, &seen), MP_OK);
+	assert_string_equal(seen.address, "new@example.com");
+	newer = contact(user, 4, "");
+	assert_int_equal(email_learn_contact(&f->app, f->arena, &newer), MP_OK);
+	assert_int_equal(email_db_contact(f->app.store, f->arena, &user, &seen), MP_OK);
+	assert_string_equal(seen.address, "");
+}
+
+static void the_same_notice_is_one_mail_however_often_it_comes(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_id user = mp_id_new(NOW_MS);
+	struct email_notice two[] = {notice(user), notice(user)};
+	struct email_notice twice[] = {two[0], two[0], two[1]};
+
+	assert_int_equal(email_notify(&f->app, f->arena, two, 1, NOW_MS), MP_OK);
+	assert_int_equal(email_notify(&f->app, f->arena, two, 2, NOW_MS), MP_OK);
+	assert_int_equal(email_notify(&f->app, f->arena, twice, 3, NOW_MS), MP_OK);
+	assert_int_equal(list(f, user).count, 2);
+}
+
+static void a_mail_waits_for_its_address_then_is_delivered_once(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_id user = mp_id_new(NOW_MS);
+	struct email_notice n = notice(user);
+	struct email_contact c = contact(user, 1, "ada@example.com");
+
+	assert_int_equal(email_notify(&f->app, f->arena, &n, 1, NOW_MS), MP_OK);
+	struct mp_due_result result = send_it(f, &n);
+	assert_false(result.done);
+	assert_true(result.again_at_ms > NOW_MS);
+	assert_int_equal(list(f, user).mails[0].state, EMAIL_PENDING);
+	assert_int_equal(email_learn_contact(&f->app, f->arena, &c), MP_OK);
+	assert_true(send_it(f, &n).done);
+	assert_true(lies_in_maildir(f, &n));
+	assert_true(send_it(f, &n).done);
+	struct email_page page = list(f, user);
+	assert_int_equal(page.mails[0].state, EMAIL_SENT);
+	assert_int_equal(page.mails[0].attempts, 1);
+	assert_string_equal(page.mails[0].address, "ada@example.com");
+}
+
+static void without_an_address_the_notice_stands_in_the_log_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_id user = mp_id_new(NOW_MS);
+	struct email_notice n = notice(user);
+	struct email_contact c = contact(user, 1, "");
+
+	assert_int_equal(email_learn_contact(&f->app, f->arena, &c), MP_OK);
+	assert_int_equal(email_notify(&f->app, f->arena, &n, 1, NOW_MS), MP_OK);
+	assert_true(send_it(f, &n).done);
+	assert_int_equal(list(f, user).mails[0].state, EMAIL_NO_ADDRESS);
+	assert_false(lies_in_maildir(f, &n));
+}
+
+static void a_lost_answer_of_the_store_delivers_once(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_id user = mp_id_new(NOW_MS);
+	struct email_notice n = notice(user);
+	struct email_contact c = contact(user, 1, "ada@example.com");
+
+	assert_int_equal(email_learn_contact(&f->app, f->arena, &c), MP_OK);
+	for (int after_effect = 0; after_effect < 2; after_effect++) {
+		n.event_id = mp_id_new(NOW_MS);
+		mp_fault_store_arm(f->app.store, 1, after_effect);
+		assert_int_not_equal(email_notify(&f->app, f->arena, &n, 1, NOW_MS), MP_OK);
+		assert_int_equal(email_notify(&f->app, f->arena, &n, 1, NOW_MS), MP_OK);
+		mp_fault_store_arm(f->app.store, 1, after_effect);
+		assert_false(send_it(f, &n).done);
+		assert_true(send_it(f, &n).done);
+		assert_true(lies_in_maildir(f, &n));
+	}
+	struct email_page page = list(f, user);
+	assert_int_equal(page.count, 2);
+	assert_int_equal(page.mails[0].state, EMAIL_SENT);
+	assert_int_equal(page.mails[1].state, EMAIL_SENT);
+}
+
+static void lists_go_page_by_page_newest_first(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_id user = mp_id_new(NOW_MS);
+	struct email_page page = {0};
+	int64_t last_ms = INT64_MAX;
+	size_t seen = 0;
+
+	for (int i = 0; i < 7; i++) {
+		struct email_notice n = notice(user);
+		n.event_time_ms = NOW_MS + i;
+		assert_int_equal(email_notify(&f->app, f->arena, &n, 1, NOW_MS), MP_OK);
+	}
+	do {
+		assert_int_equal(email_list(&f->app, f->arena, &user, page.after, 3, &page), MP_OK);
+		for (size_t i = 0; i < page.count; i++, seen++) {
+			assert_true(page.mails[i].notice.event_time_ms < last_ms);
+			last_ms = page.mails[i].notice.event_time_ms;
+		}
+	} while (page.after != NULL);
+	assert_int_equal(seen, 7);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		T(an_older_contact_never_overwrites_a_newer_one),
+		T(the_same_notice_is_one_mail_however_often_it_comes),
+		T(a_mail_waits_for_its_address_then_is_delivered_once),
+		T(without_an_address_the_notice_stands_in_the_log_alone),
+		T(a_lost_answer_of_the_store_delivers_once),
+		T(lists_go_page_by_page_newest_first),
+#undef T
+	};
+
+	return mp_crypto_init() == MP_OK ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
+}
