@@ -12,7 +12,7 @@ import textwrap
 import requests
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "client"))
-import moneypal  # noqa: E402  (its folder was just added to the path)
+import api  # noqa: E402  (its folder was just added to the path)
 
 BASE = os.environ.get("BASE") or f"http://127.0.0.1:{os.environ.get('PORT') or 8080}"
 COLOR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
@@ -56,14 +56,14 @@ def clock(date):
 
 
 def must_be_paid_at_page(checkout_url):
-    answer = moneypal.pay_at_provider(checkout_url)
+    answer = api.pay_at_provider(checkout_url)
     must("the answer of the provider's page", answer.status_code, 303)
 
 
 def register():
     chapter(1, "Two people register and log on")
-    ada = moneypal.Person.register(BASE, "Ada", "Client", email="ada@example.com")
-    bob = moneypal.Person.register(BASE, "Bob", "Provider", email="bob@example.com")
+    ada = api.Person.register(BASE, "Ada", "Client", email="ada@example.com")
+    bob = api.Person.register(BASE, "Bob", "Provider", email="bob@example.com")
     table([ada.profile, bob.profile], "first_name", "user_name", "id")
     must("Ada's first balance", ada.balance(), "0.00")
     must("Bob's first balance", bob.balance(), "0.00")
@@ -150,7 +150,7 @@ def show_mails(ada, bob):
     chapter(8, "Mails")
     # Two fundings, two bills settled, one request for funding; to Bob: two bills settled.
     for person, count in ((ada, 5), (bob, 2)):
-        mails = moneypal.wait_for(
+        mails = api.wait_for(
             person.mails,
             lambda mails: len(mails) >= count and all(m["state"] == "sent" for m in mails),
             f"{count} mails to {person.user_name}")
@@ -174,7 +174,7 @@ def main():
         print(style("31", f"Nothing answers at {BASE}: start the system first, with `make run`."),
               file=sys.stderr)
         return 1
-    except (AssertionError, moneypal.ApiError, requests.RequestException) as error:
+    except (AssertionError, api.ApiError, requests.RequestException) as error:
         print(style("31", f"\nFAILED: {error}"), file=sys.stderr)
         return 1
     print(style("32", f"\nAll right: {CHECKED} figures checked, exact to the cent."))

@@ -1,8 +1,15 @@
 """Fixtures of the system tests: the real binaries, a real broker, a real gateway."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
 from local_system import LocalSystem
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "client"))
+
+from inside import Sandbox  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -13,6 +20,14 @@ def moneypal(tmp_path_factory):
         yield system.start()
     finally:
         system.stop()
+
+
+@pytest.fixture
+def sandbox(moneypal):
+    """The payment provider, without faults again afterwards."""
+    sandbox = Sandbox(moneypal)
+    yield sandbox
+    sandbox.clear_faults()
 
 
 @pytest.hookimpl(hookwrapper=True)

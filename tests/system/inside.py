@@ -1,0 +1,82 @@
+"""Looking inside a running system, past the gateway: the provider's sandbox, audit, queues, mails."""
+import email
+import email.policy
+import json
+import re
+
+import requests
+
+TIMEOUT_S = 15
+
+
+class Sandbox:
+    """The payment provider's stand-in, by its API and its faults on request."""
+
+    def __init__(self, moneypal):
+        self.base = moneypal.url_of("sandbox")
+        self.http = requests.Session()
+        self.http.headers["Authorization"] = f"Bearer {moneypal.secret('stripe_secret_key')}"
+
+    def get(self, path, params=None):
+        answer = self.http.get(self.base + path, params=params, timeout=TIMEOUT_S)
+        answer.raise_for_status()
+        return answer.json()
+
+    def post(self, path, form=None):
+        answer = self.http.post(self.base + path, data=form or {}, timeout=TIMEOUT_S)
+        answer.raise_for_status()
+        return answer.json()
+
+    def session_of(self, payment_id):
+        """The newest session that was opened for a payment."""
+        sessions = self.get("/v1/checkout/sessions", {"limit": 100})["data"]
+        return next(s for s in sessions if s["client_reference_id"] == payment_id)
+
+    def completed_event(self, payment_id):
+        events = self.get("/v1/events", {"type": "checkout.session.completed", "limit": 100})["data"]
+        return next(e for e in events
+                    if e["data"]["object"]["client_reference_id"] == payment_id)
+
+    def fault(self, **fault):
+        """Asks for a fault, see sandbox/stripe/README.md."""
+        answer = self.http.post(f"{self.base}/sandbox/faults", json=fault, timeout=TIMEOUT_S)
+        answer.raise_for_status()
+
+    def clear_faults(self):
+        self.http.delete(f"{self.base}/sandbox/faults", timeout=TIMEOUT_S).raise_for_status()
+
+
+def service_token(moneypal, client):
+    secret = json.loads(moneypal.secret("clients.json"))[client]["secret"]
+    answer = requests.post(f"{moneypal.url_of('user')}/oauth/token", auth=(client, secret),
+                           data={"grant_type": "client_credentials"}, timeout=TIMEOUT_S)
+    answer.raise_for_status()
+    return answer.json()["access_token"]
+
+
+def audit(moneypal):
+    """The wallet proves its own books."""
+    token = service_token(moneypal, "mpctl")
+    answer = requests.get(f"{moneypal.url_of('wallet')}/v1/audit", timeout=60,
+                          headers={"Authorization": f"Bearer {token}"})
+    answer.raise_for_status()
+    return answer.json()
+
+
+def metric(moneypal, part, name):
+    """The sum of a metric over its labels; None when the part does not have it."""
+    text = requests.get(f"{moneypal.url_of(part)}/metrics", timeout=TIMEOUT_S).text
+    values = re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", text, re.M)
+    return sum(float(value) for value in values) if values else None
+
+
+def outbox_rows(moneypal):
+    return sum(metric(moneypal, part, "moneypal_outbox_rows")
+               for part in ("user", "wallet", "payment", "billing"))
+
+
+def mails(moneypal):
+    """The messages in the maildir, parsed."""
+    folder = moneypal.settings.mail / "new"
+    return [email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+            for path in sorted(folder.iterdir())]
