@@ -6,7 +6,7 @@
 #include "base/rc.h"
 
 /*
- * Delivery into a maildir (the format of qmail's maildir(5)): written and synced in tmp/, then linked
+ * Delivery into a maildir (qmail's maildir(5)): written and synced in tmp/, then linked
  * into new/ under the mail's id, so a mail delivered before is found there and delivered once.
  */
 struct maildir;
