@@ -23,7 +23,7 @@ static const struct mp_setting settings[] = {
 		"threads that send mails"},
 };
 
-/* The running parts; app first opened, last closed. */
+/* The running parts; app comes first, since handlers are given the parts as their app. */
 struct parts {
 	struct email_app app;
 	struct mp_consumer *consumer;

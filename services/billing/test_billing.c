@@ -1,0 +1,419 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/crypto.h"
+#include "billing.h"
+#include "billing_rules.h"
+#include "store/fault.h"
+
+#define NOW_MS 1795309323000
+#define WALLETS_MAX 64
+#define RECORDS_MAX 4096
+
+/*
+ * A wallet in memory that keeps the wallet service's promises (each id has one outcome), and can
+ * lose an answer before or after its effect.
+ */
+struct wallet {
+	struct {
+		struct mp_id user;
+		int64_t minor;
+	} balances[WALLETS_MAX];
+	size_t balances_count;
+	struct billing_transfer records[RECORDS_MAX];
+	size_t records_count;
+	int calls;
+	int lose_before; /* calls to come */
+	int lose_after;
+	bool refuse_all; /* for another reason than lack of funds */
+};
+
+static int64_t *balance_of(struct wallet *wallet, const struct mp_id *user)
+{
+	for (size_t i = 0; i < wallet->balances_count; i++) {
+		if (mp_id_equal(&wallet->balances[i].user, user))
+			return &wallet->balances[i].minor;
+	}
+	assert_true(wallet->balances_count < WALLETS_MAX);
+	wallet->balances[wallet->balances_count].user = *user;
+	return &wallet->balances[wallet->balances_count++].minor;
+}
+
+static void decide(struct wallet *wallet, struct billing_transfer *transfer)
+{
+	int64_t *to = balance_of(wallet, &transfer->to);
+
+	if (wallet->refuse_all) {
+		transfer->outcome = TRANSFER_REFUSED;
+		return;
+	}
+	if (!transfer->funding) {
+		int64_t *from = balance_of(wallet, &transfer->from);
+
+		if (*from < transfer->amount.minor) {
+			transfer->outcome = TRANSFER_UNFUNDED;
+			transfer->shortfall_minor = transfer->amount.minor - *from;
+			return;
+		}
+		*from -= transfer->amount.minor;
+	}
+	*to += transfer->amount.minor;
+	transfer->outcome = TRANSFER_POSTED;
+}
+
+static const struct billing_transfer *record_of(
+	const struct wallet *wallet, const struct billing_transfer *transfer)
+{
+	for (size_t i = 0; i < wallet->records_count; i++) {
+		const struct billing_transfer *record = &wallet->records[i];
+
+		if (mp_id_equal(&record->id, &transfer->id)) {
+			assert_int_equal(record->amount.minor, transfer->amount.minor);
+			assert_true(mp_id_equal(&record->bill_id, &transfer->bill_id));
+			return record;
+		}
+	}
+	return NULL;
+}
+
+static enum mp_rc wallet_transfer(
+	void *ctx, struct mp_arena *arena, struct billing_transfer *transfers, size_t count)
+{
+	struct wallet *wallet = ctx;
+
+	(void)arena;
+	wallet->calls++;
+	if (wallet->lose_before > 0 && wallet->lose_before-- > 0)
+		return MP_UNAVAILABLE;
+	for (size_t i = 0; i < count; i++) {
+		const struct billing_transfer *record = record_of(wallet, &transfers[i]);
+
+		if (record == NULL) {
+			assert_true(wallet->records_count < RECORDS_MAX);
+			decide(wallet, &transfers[i]);
+			wallet->records[wallet->records_count++] = transfers[i];
+		} else {
+			transfers[i].outcome = record->outcome;
+			transfers[i].shortfall_minor = record->shortfall_minor;
+		}
+	}
+	if (wallet->lose_after > 0 && wallet->lose_after-- > 0)
+		return MP_UNKNOWN;
+	return MP_OK;
+}
+
+struct fixture {
+	char folder[64];
+	struct mp_currencies currencies;
+	struct billing_app app;
+	struct wallet wallet;
+	struct mp_arena *arena;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	char path[128], reterr[256];
+
+	assert_non_null(f);
+	(void)snprintf(f->folder, sizeof(f->folder), "/tmp/moneypal-billing-XXXXXX");
+	assert_non_null(mkdtemp(f->folder));
+	(void)snprintf(path, sizeof(path), "%s/data", f->folder);
+	assert_int_equal(mp_currencies_parse("USD:2:2:0.50", &f->currencies, reterr), MP_OK);
+	const struct mp_store_config store = {.engine = "rocksdb", .directory = path};
+	struct mp_store *inner;
+	assert_int_equal(mp_store_open(&store, NULL, &inner, reterr), MP_OK);
+	struct billing_db *db = &f->app.db;
+	db->store = mp_fault_store_new(inner);
+	assert_non_null(db->store);
+	db->currencies = &f->currencies;
+	db->redrive_ms = 1000;
+	const struct mp_outbox_config outbox = {
+		.store = db->store, .source = "/test", .amqp_url = "amqp://127.0.0.1:1/"};
+	const struct mp_due_config due = {.store = db->store,
+		.kind = "bill",
+		.threads = 1,
+		.handler = billing_redrive,
+		.ctx = &f->app};
+	assert_int_equal(mp_outbox_open(&outbox, &db->outbox), MP_OK);
+	assert_int_equal(mp_due_open(&due, &db->due), MP_OK);
+	f->app.transfer = wallet_transfer;
+	f->app.wallet = &f->wallet;
+	f->arena = mp_arena_new(256 << 20);
+	assert_non_null(f->arena);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	char command[128];
+
+	mp_due_close(f->app.db.due);
+	mp_outbox_close(f->app.db.outbox);
+	mp_store_close(f->app.db.store);
+	mp_arena_free(f->arena);
+	(void)snprintf(command, sizeof(command), "rm -rf '%s'", f->folder);
+	assert_int_equal(system(command), 0);
+	free(f);
+	return 0;
+}
+
+/* --- the orders of a test --- */
+
+static struct billing_order pay(struct mp_id client, struct mp_id provider, int64_t minor)
+{
+	return (struct billing_order){.kind = ORDER_SETTLE,
+		.attempt = 1,
+		.payment_id = mp_id_new(NOW_MS),
+		.paid_by = client,
+		.paid_to = provider,
+		.amount = {.minor = minor, .currency = "USD"},
+		.created_ms = NOW_MS};
+}
+
+static struct billing_order captured(
+	struct billing_order order, int64_t attempt, int64_t minor, const char *payment_intent)
+{
+	order.kind = ORDER_FUND;
+	order.attempt = attempt;
+	order.captured_minor = minor;
+	order.captured_ms = NOW_MS + 1000;
+	(void)snprintf(order.payment_intent, sizeof(order.payment_intent), "%s", payment_intent);
+	return order;
+}
+
+static enum mp_rc carry_out(struct fixture *f, const struct billing_order *order)
+{
+	enum mp_rc rc;
+
+	billing_carry_out(&f->app, f->arena, order, 1, NOW_MS, &rc);
+	return rc;
+}
+
+static struct bill bill_of(struct fixture *f, const struct billing_order *order)
+{
+	struct mp_id id = bill_id_of(&order->payment_id);
+	struct bill bill;
+
+	assert_int_equal(billing_db_bill(&f->app.db, f->arena, &id, &bill), MP_OK);
+	return bill;
+}
+
+/* How many rows of a type wait in the outbox. */
+static int told(struct fixture *f, const char *type)
+{
+	int count = 0;
+
+	for (int partition = 0; partition < MP_OUTBOX_PARTITIONS; partition++) {
+		struct mp_page page;
+		struct mp_query query = {
+			.pk = mp_arena_printf(f->arena, "OUTBOX#%02d", partition), .limit = 1000};
+
+		assert_int_equal(mp_store_query(f->app.db.store, &query, f->arena, &page), MP_OK);
+		for (size_t i = 0; i < page.count; i++) {
+			const struct mp_attr *attr = mp_map_get(&page.items[i]->attrs, "type");
+			count += strcmp(attr->as.text, type) == 0;
+		}
+	}
+	return count;
+}
+
+/* --- tests --- */
+
+static void a_funded_wallet_settles_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_id ada = mp_id_new(NOW_MS), bob = mp_id_new(NOW_MS);
+	struct billing_order order = pay(ada, bob, 3000);
+
+	*balance_of(&f->wallet, &ada) = 10000;
+	assert_int_equal(carry_out(f, &order), MP_OK);
+	struct bill bill = bill_of(f, &order);
+	assert_int_equal(bill.state, BILL_SETTLED);
+	assert_int_equal(*balance_of(&f->wallet, &ada), 7000);
+	assert_int_equal(*balance_of(&f->wallet, &bob), 3000);
+	assert_int_equal(told(f, "bill.settled"), 1);
+	assert_int_equal(carry_out(f, &order), MP_OK); /* the same event again */
+	assert_int_equal(*balance_of(&f->wallet, &bob), 3000);
+	assert_int_equal(told(f, "bill.settled"), 1); /* one id: one row */
+}
+
+static void an_empty_wallet_waits_for_funds_then_settles(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_id ada = mp_id_new(NOW_MS), bob = mp_id_new(NOW_MS);
+	struct billing_order order = pay(ada, bob, 20000);
+	struct billing_order funds = captured(order, 2, 13000, "pi_1");
+
+	*balance_of(&f->wallet, &ada) = 7000;
+	assert_int_equal(carry_out(f, &order), MP_OK);
+	assert_int_equal(bill_of(f, &order).state, BILL_UNFUNDED);
+	assert_int_equal(bill_of(f, &order).shortfall_minor, 13000);
+	assert_int_equal(told(f, "bill.unfunded"), 1);
+	assert_int_equal(carry_out(f, &funds), MP_OK);
+	assert_int_equal(bill_of(f, &order).state, BILL_SETTLED);
+	assert_int_equal(*balance_of(&f->wallet, &ada), 0);
+	assert_int_equal(*balance_of(&f->wallet, &bob), 20000);
+	assert_int_equal(told(f, "funding.settled"), 1);
+	assert_int_equal(carry_out(f, &funds), MP_OK);
+	assert_int_equal(*balance_of(&f->wallet, &ada), 0);
+}
+
+static void a_capture_funds_the_wallet_whatever_the_bill_says(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_id ada = mp_id_new(NOW_MS), bob = mp_id_new(NOW_MS);
+	struct billing_order order = pay(ada, bob, 5000);
+	struct billing_order ended = order;
+	struct billing_order late = captured(order, 2, 5000, "pi_late");
+	struct billing_order top_up = captured(pay(ada, (struct mp_id){0}, 900), 0, 900, "pi_top");
+
+	ended.kind = ORDER_VOID;
+	assert_int_equal(carry_out(f, &order), MP_OK);
+	assert_int_equal(carry_out(f, &ended), MP_OK);
+	assert_int_equal(bill_of(f, &order).state, BILL_VOID);
+	assert_int_equal(told(f, "bill.voided"), 1);
+	assert_int_equal(carry_out(f, &late), MP_OK);
+	assert_int_equal(bill_of(f, &order).state, BILL_VOID);
+	assert_int_equal(*balance_of(&f->wallet, &ada), 5000);
+	assert_int_equal(*balance_of(&f->wallet, &bob), 0);
+	assert_int_equal(carry_out(f, &top_up), MP_OK);
+	assert_int_equal(*balance_of(&f->wallet, &ada), 5900);
+	assert_int_equal(told(f, "funding.settled"), 2);
+}
+
+static void many_orders_share_one_call_and_keep_their_order(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_id ada = mp_id_new(NOW_MS), bob = mp_id_new(NOW_MS);
+	struct billing_order orders[50];
+	enum mp_rc rcs[50];
+
+	*balance_of(&f->wallet, &ada) = 4800;
+	for (int i = 0; i < 49; i++)
+		orders[i] = pay(ada, bob, 100);
+	orders[49] = captured(orders[48], 2, 100, "pi_49"); /* the last is short of 1.00 */
+	billing_carry_out(&f->app, f->arena, orders, 50, NOW_MS, rcs);
+	for (int i = 0; i < 50; i++) {
+		assert_int_equal(rcs[i], MP_OK);
+		assert_int_equal(bill_of(f, &orders[i]).state, BILL_SETTLED);
+	}
+	assert_int_equal(f->wallet.calls, 2); /* two orders of one payment: two rounds */
+	assert_int_equal(*balance_of(&f->wallet, &bob), 4900);
+	assert_int_equal(told(f, "bill.unfunded"), 1);
+}
+
+static void lost_answers_and_failing_stores_settle_once(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_id ada = mp_id_new(NOW_MS), bob = mp_id_new(NOW_MS);
+	int64_t paid = 0;
+
+	*balance_of(&f->wallet, &ada) = 1000000;
+	for (int fault = 0; fault < 6; fault++) {
+		struct billing_order order = pay(ada, bob, 100);
+
+		f->wallet.lose_before = fault == 0;
+		f->wallet.lose_after = fault == 1;
+		/* the first or second commit, before or after its effect */
+		if (fault >= 2)
+			mp_fault_store_arm(f->app.db.store, fault < 4 ? 1 : 2, fault % 2 == 1);
+		assert_true(mp_rc_is_transient(carry_out(f, &order)));
+		assert_int_equal(carry_out(f, &order), MP_OK);
+		assert_int_equal(bill_of(f, &order).state, BILL_SETTLED);
+		paid += 100;
+		assert_int_equal(*balance_of(&f->wallet, &bob), paid);
+	}
+	assert_int_equal(told(f, "bill.settled"), 6);
+}
+
+static void a_bill_that_stands_still_is_finished_by_its_due_row(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_id ada = mp_id_new(NOW_MS), bob = mp_id_new(NOW_MS);
+	struct billing_order order = pay(ada, bob, 100);
+	struct mp_id bill_id = bill_id_of(&order.payment_id);
+
+	*balance_of(&f->wallet, &ada) = 100;
+	f->wallet.lose_after = 1;
+	assert_true(mp_rc_is_transient(carry_out(f, &order)));
+	assert_int_equal(bill_of(f, &order).state, BILL_SETTLING);
+	struct mp_due_result result = billing_redrive(&f->app, f->arena, &bill_id, 0, NOW_MS);
+	assert_false(result.done);
+	assert_int_equal(bill_of(f, &order).state, BILL_SETTLED);
+	assert_true(billing_redrive(&f->app, f->arena, &bill_id, 1, NOW_MS).done);
+}
+
+static void a_transfer_refused_for_another_reason_is_not_repeated(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_id ada = mp_id_new(NOW_MS), bob = mp_id_new(NOW_MS);
+	struct billing_order orders[] = {pay(ada, bob, 100)};
+
+	f->wallet.refuse_all = true;
+	assert_int_equal(carry_out(f, &orders[0]), MP_CONFLICT);
+	assert_int_equal(bill_of(f, &orders[0]).state, BILL_SETTLING);
+}
+
+static void bills_are_their_parties_and_listed_newest_first(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_id ada = mp_id_new(NOW_MS), bob = mp_id_new(NOW_MS), eve = mp_id_new(NOW_MS);
+	const struct billing_filter all = {.state = -1};
+	const struct billing_filter as_client = {.state = -1, .role = 'c'};
+	const struct billing_filter unfunded = {.state = BILL_UNFUNDED};
+	const struct billing_filter later = {.state = -1, .from_ms = NOW_MS + 3};
+	struct billing_page page = {0};
+	size_t seen = 0;
+
+	for (int i = 0; i < 7; i++) {
+		struct billing_order order = pay(ada, bob, 100);
+
+		order.payment_id = mp_id_new(NOW_MS + i);
+		*balance_of(&f->wallet, &ada) = i % 2 == 0 ? 100 : 0;
+		assert_int_equal(carry_out(f, &order), MP_OK);
+	}
+	do {
+		assert_int_equal(
+			billing_list(&f->app, f->arena, &bob, &all, page.after, 3, &page), MP_OK);
+		for (size_t i = 0; i < page.count; i++, seen++)
+			assert_int_equal(mp_id_time_ms(&page.bills[i].id), NOW_MS + 6 - (int)seen);
+	} while (page.after != NULL);
+	assert_int_equal(seen, 7);
+	assert_int_equal(billing_list(&f->app, f->arena, &bob, &as_client, NULL, 10, &page), MP_OK);
+	assert_int_equal(page.count, 0);
+	assert_int_equal(billing_list(&f->app, f->arena, &ada, &unfunded, NULL, 10, &page), MP_OK);
+	assert_int_equal(page.count, 3);
+	assert_int_equal(billing_list(&f->app, f->arena, &ada, &later, NULL, 10, &page), MP_OK);
+	assert_int_equal(page.count, 4);
+	struct bill bill;
+	assert_int_equal(
+		billing_get(&f->app, f->arena, &eve, &page.bills[0].id, &bill), MP_NOT_FOUND);
+	assert_int_equal(billing_get(&f->app, f->arena, &bob, &page.bills[0].id, &bill), MP_OK);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		T(a_funded_wallet_settles_at_once),
+		T(an_empty_wallet_waits_for_funds_then_settles),
+		T(a_capture_funds_the_wallet_whatever_the_bill_says),
+		T(many_orders_share_one_call_and_keep_their_order),
+		T(lost_answers_and_failing_stores_settle_once),
+		T(a_bill_that_stands_still_is_finished_by_its_due_row),
+		T(a_transfer_refused_for_another_reason_is_not_repeated),
+		T(bills_are_their_parties_and_listed_newest_first),
+#undef T
+	};
+
+	return mp_crypto_init() == MP_OK ? cmocka_run_group_tests(tests, NULL, NULL) : 1;
+}
