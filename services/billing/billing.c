@@ -135,7 +135,7 @@ static void add_funding(struct round *round, struct work *work)
 	work->funding->to = order->paid_by;
 	work->funding->amount = order->amount; /* for its currency */
 	work->funding->amount.minor = order->captured_minor;
-	/* No bill_id: the same capture may come again for another reason, and is the same transfer. */
+	/* No bill_id: the same capture, come again for another reason, is the same transfer. */
 }
 
 static void add_settlement(struct round *round, struct work *work)

@@ -18,9 +18,9 @@ struct billing_app {
 };
 
 /*
- * Carries out orders, each to its end: when rcs[i] is MP_OK, what order i asks for has happened, its
- * outcome is recorded and its events are in the outbox. Many orders share transactions and one call
- * to the wallet. Repeating an order is harmless.
+ * Carries out orders, each to its end: when rcs[i] is MP_OK, what order i asks for has happened,
+ * its outcome is recorded and its events are in the outbox. Many orders share transactions and one
+ * call to the wallet. Repeating an order is harmless.
  *
  * rcs[i]    transient (see mp_rc_is_transient, or MP_STALE): ask again. MP_CONFLICT: the wallet
  *           refuses a transfer for another reason than lack of funds: never to be repeated.

@@ -6,8 +6,8 @@
 #include "billing_types.h"
 
 /*
- * The wallet service's POST /v1/transfers/batch (services/wallet/openapi.yaml), with a service token
- * of scope wallet:transfer. Threads: any.
+ * The wallet service's POST /v1/transfers/batch (services/wallet/openapi.yaml), with a service
+ * token of scope wallet:transfer. Threads: any.
  */
 struct wallet_client;
 

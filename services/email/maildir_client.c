@@ -22,13 +22,13 @@ static enum mp_rc open_folder(const char *path, const char *name, int *out_fd, c
 	if (mp_text_format(full, sizeof(full), "%s%s", path, name) != MP_OK)
 		return MP_INVALID;
 	if (mkdir(full, 0700) != 0 && errno != EEXIST) {
-		(void)snprintf(reterr, 256, "The maildir folder %s cannot be made: %s.", full,
+		(void)snprintf(reterr, 256, "The maildir folder %.150s cannot be made: %s.", full,
 			strerror(errno));
 		return MP_UNAVAILABLE;
 	}
 	*out_fd = open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*out_fd < 0) {
-		(void)snprintf(reterr, 256, "The maildir folder %s cannot be opened: %s.", full,
+		(void)snprintf(reterr, 256, "The maildir folder %.150s cannot be opened: %s.", full,
 			strerror(errno));
 		return MP_UNAVAILABLE;
 	}
