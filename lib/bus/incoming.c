@@ -7,7 +7,7 @@
 
 #include "bus/bus.h"
 
-/* A short string of AMQP has at most 255 bytes. One with a NUL inside is not ours: it ends there. */
+/* A short string has at most 255 bytes. One with a NUL inside ends there: it is none of ours. */
 static void copy_short(char out_text[256], amqp_bytes_t bytes)
 {
 	size_t len = bytes.len < 256 ? bytes.len : 255;

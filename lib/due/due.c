@@ -64,6 +64,7 @@ struct mp_due {
 	bool woken;	      /* since the last scan began */
 	int64_t next_scan_ms; /* wall clock, like the rows */
 	enum mp_rc told;      /* the store's last result that the sink heard of */
+	unsigned broken_told; /* rows that are no work; likewise */
 	size_t waiting_next;
 	size_t waiting_end;
 	struct work waiting[PARTITIONS * PAGE_ROWS];
@@ -163,7 +164,8 @@ struct scan {
 	struct mp_id busy[MP_DUE_THREADS_MAX];
 	unsigned busy_count;
 	size_t count; /* rows listed so far */
-	bool more;    /* a page was full: look again as soon as these are done */
+	unsigned broken;
+	bool more; /* a page was full: look again as soon as these are done */
 };
 
 static bool is_busy(const struct scan *scan, const struct mp_id *id)
@@ -208,16 +210,27 @@ static enum mp_rc scan_partition(
 	for (size_t i = 0; i < page.count; i++) {
 		struct work *work = &due->waiting[scan->count];
 
-		if (read_row(page.items[i], work) != MP_OK) {
-			mp_sink_report(&due->sink, "due_row_broken", MP_CORRUPT, page.items[i]->sk);
-			continue;
-		}
-		if (!is_busy(scan, &work->id) && !is_listed(due, first, scan->count, &work->id))
+		if (read_row(page.items[i], work) != MP_OK)
+			scan->broken++; /* stays, for people to look at */
+		else if (!is_busy(scan, &work->id) &&
+			 !is_listed(due, first, scan->count, &work->id))
 			scan->count++;
 	}
 	if (page.more && scan->count > first)
 		scan->more = true;
 	return MP_OK;
+}
+
+/* Told when there are others than before. Under the mutex. */
+static void tell_broken(struct mp_due *due, unsigned broken)
+{
+	char detail[KIND_BYTES_MAX + 48];
+
+	if (broken > due->broken_told &&
+		mp_text_format(detail, sizeof(detail), "%u rows of kind %s are no work", broken,
+			due->kind) == MP_OK)
+		mp_sink_report(&due->sink, "due_rows_broken", MP_CORRUPT, detail);
+	due->broken_told = broken;
 }
 
 /* Called and left under the mutex, which is free while the store is read. */
@@ -240,6 +253,8 @@ static void scan_all(struct mp_due *due)
 	pthread_mutex_lock(&due->mutex);
 
 	tell(due, "due_read_failed", rc);
+	if (rc == MP_OK)
+		tell_broken(due, scan.broken);
 	due->waiting_next = 0;
 	due->waiting_end = scan.count;
 	due->next_scan_ms = rc == MP_OK && scan.more ? now_ms : now_ms + POLL_MS;
