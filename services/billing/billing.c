@@ -371,3 +371,13 @@ enum mp_rc billing_list(struct billing_app *app, struct mp_arena *arena,
 {
 	return billing_db_list(&app->db, arena, user_id, filter, after, limit, out_page);
 }
+
+enum mp_rc billing_summary(struct billing_app *app, const struct mp_id *user_id, int from, int to,
+	struct mp_arena *arena, struct billing_report *out_report)
+{
+	assert(billing_report_months(from, to) >= 1 &&
+		billing_report_months(from, to) <= REPORT_MONTHS_MAX);
+	billing_report_begin(out_report, arena, user_id);
+	return billing_db_report(&app->db, billing_report_month_start_ms(from),
+		billing_report_month_start_ms(billing_report_month_add(to, 1)), out_report);
+}

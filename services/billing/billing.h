@@ -40,4 +40,11 @@ enum mp_rc billing_list(struct billing_app *app, struct mp_arena *arena,
 	const struct mp_id *user_id, const struct billing_filter *filter, const char *after,
 	size_t limit, struct billing_page *out_page) MP_MUST_CHECK;
 
+/*
+ * The user's report of the months from..to, yyyymm, both included, at most REPORT_MONTHS_MAX (the
+ * caller checks). MP_TOO_LARGE: over REPORT_ROWS_MAX groups; the caller may ask for fewer months.
+ */
+enum mp_rc billing_summary(struct billing_app *app, const struct mp_id *user_id, int from, int to,
+	struct mp_arena *arena, struct billing_report *out_report) MP_MUST_CHECK;
+
 #endif

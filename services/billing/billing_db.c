@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #define FORMAT_BILL 1
 #define FORMAT_ROW 1 /* pointers, claims, fundings */
@@ -265,11 +266,11 @@ enum mp_rc billing_db_commit(struct billing_change *change, bool *reterr_invoice
  * A time as the beginning of ids' text: 48 bits in hex, "01890a5d-ac96". Ids of that millisecond
  * and later are not below it.
  */
-static const char *bill_sk_from(struct mp_arena *arena, int64_t time_ms)
+static const char *sk_from(struct mp_arena *arena, const char *kind, int64_t time_ms)
 {
 	unsigned long long bits = (unsigned long long)time_ms;
 
-	return mp_arena_printf(arena, "BILL#%08llx-%04llx", bits >> 16, bits & 0xffff);
+	return mp_arena_printf(arena, "%s#%08llx-%04llx", kind, bits >> 16, bits & 0xffff);
 }
 
 static bool role_matches(const struct mp_item *pointer, int role)
@@ -323,8 +324,8 @@ enum mp_rc billing_db_list(struct billing_db *db, struct mp_arena *arena,
 	struct billing_page page = {.bills = mp_arena_array(arena, limit, sizeof(*page.bills))};
 	struct mp_query query = {
 		.pk = user_pk(arena, user_id),
-		.sk_min = bill_sk_from(arena, filter->from_ms),
-		.sk_max = filter->to_ms > 0 ? bill_sk_from(arena, filter->to_ms) : "BILL#~",
+		.sk_min = sk_from(arena, "BILL", filter->from_ms),
+		.sk_max = filter->to_ms > 0 ? sk_from(arena, "BILL", filter->to_ms) : "BILL#~",
 		.after = after,
 		.descending = true,
 	};
@@ -346,4 +347,92 @@ enum mp_rc billing_db_list(struct billing_db *db, struct mp_arena *arena,
 	page.after = pointers.more ? query.after : NULL;
 	*out_page = page;
 	return MP_OK;
+}
+
+/* --- reports --- */
+
+#define REPORT_PAGE 500
+#define REPORT_ARENA_BYTES (8u << 20)
+
+static enum mp_rc add_bills(struct billing_db *db, struct mp_arena *arena,
+	const struct mp_page *pointers, struct billing_report *report)
+{
+	const struct billing_filter settled = {.state = BILL_SETTLED};
+	struct billing_page page = {
+		.bills = mp_arena_array(arena, pointers->count, sizeof(*page.bills))};
+	enum mp_rc rc =
+		page.bills == NULL ? MP_NOMEM : keep_wanted(db, arena, pointers, &settled, &page);
+
+	for (size_t i = 0; i < page.count && rc == MP_OK; i++)
+		rc = billing_report_add_bill(report, &page.bills[i]);
+	return rc;
+}
+
+static enum mp_rc add_fundings(struct billing_db *db, struct mp_arena *arena,
+	const struct mp_page *rows, struct billing_report *report)
+{
+	enum mp_rc rc = MP_OK;
+
+	(void)db;
+	(void)arena;
+	for (size_t i = 0; i < rows->count && rc == MP_OK; i++) {
+		struct billing_funding funding = {0};
+		struct mp_item_reader r;
+
+		mp_item_read_begin(&r, rows->items[i], FORMAT_ROW);
+		mp_item_read_id(&r, "transfer_id", &funding.transfer_id);
+		mp_item_read_int(&r, "amount_minor", &funding.amount.minor);
+		mp_item_read_copy(
+			&r, "currency", funding.amount.currency, sizeof(funding.amount.currency));
+		rc = mp_item_read_end(&r);
+		if (rc == MP_OK)
+			rc = billing_report_add_funding(report, &funding);
+	}
+	return rc;
+}
+
+typedef enum mp_rc (*page_adder)(struct billing_db *db, struct mp_arena *arena,
+	const struct mp_page *page, struct billing_report *report);
+
+/* Page by page in an arena of its own, so that a long period costs a page of memory. */
+static enum mp_rc add_pages(struct billing_db *db, struct mp_arena *page_arena, const char *kind,
+	int64_t from_ms, int64_t to_ms, page_adder add, struct billing_report *report)
+{
+	struct mp_page page = {.more = true};
+	char after[MP_KEY_BYTES_MAX + 1] = "";
+	enum mp_rc rc = MP_OK;
+
+	while (rc == MP_OK && page.more) {
+		mp_arena_reset(page_arena);
+		struct mp_query query = {
+			.pk = user_pk(page_arena, &report->user_id),
+			.sk_min = sk_from(page_arena, kind, from_ms),
+			.sk_max = sk_from(page_arena, kind, to_ms),
+			.after = after[0] != '\0' ? after : NULL,
+			.limit = REPORT_PAGE,
+		};
+		if (query.pk == NULL || query.sk_min == NULL || query.sk_max == NULL)
+			return MP_NOMEM;
+		rc = mp_store_query(db->store, &query, page_arena, &page);
+		if (rc == MP_OK && page.count > 0)
+			rc = add(db, page_arena, &page, report);
+		if (rc == MP_OK && page.last_sk != NULL)
+			rc = mp_text_copy(after, sizeof(after), page.last_sk);
+	}
+	return rc;
+}
+
+enum mp_rc billing_db_report(
+	struct billing_db *db, int64_t from_ms, int64_t to_ms, struct billing_report *report)
+{
+	struct mp_arena *page_arena = mp_arena_new(REPORT_ARENA_BYTES);
+	enum mp_rc rc;
+
+	if (page_arena == NULL)
+		return MP_NOMEM;
+	rc = add_pages(db, page_arena, "BILL", from_ms, to_ms, add_bills, report);
+	if (rc == MP_OK)
+		rc = add_pages(db, page_arena, "FUNDING", from_ms, to_ms, add_fundings, report);
+	mp_arena_free(page_arena);
+	return rc;
 }

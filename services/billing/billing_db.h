@@ -1,6 +1,7 @@
 #ifndef MP_BILLING_DB_H
 #define MP_BILLING_DB_H
 
+#include "billing_report.h"
 #include "billing_types.h"
 #include "due/due.h"
 #include "outbox/outbox.h"
@@ -85,5 +86,9 @@ struct billing_page {
 enum mp_rc billing_db_list(struct billing_db *db, struct mp_arena *arena,
 	const struct mp_id *user_id, const struct billing_filter *filter, const char *after,
 	size_t limit, struct billing_page *out_page) MP_MUST_CHECK;
+
+/* Adds a user's settled bills and fundings of from_ms..to_ms (exclusive) to the report. */
+enum mp_rc billing_db_report(struct billing_db *db, int64_t from_ms, int64_t to_ms,
+	struct billing_report *report) MP_MUST_CHECK;
 
 #endif

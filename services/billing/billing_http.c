@@ -123,6 +123,7 @@ static enum mp_rc get_bills(struct mp_request *req, struct mp_response *res, voi
 
 const struct mp_route billing_routes[] = {
 	{"GET", "/v1/bills", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, 0, get_bills},
+	{"GET", "/v1/reports/summary", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, 0, billing_get_summary},
 	{"GET", "/v1/bills/{id}", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, 0, get_bill},
 };
 const size_t billing_routes_count = sizeof(billing_routes) / sizeof(billing_routes[0]);

@@ -8,4 +8,7 @@
 extern const struct mp_route billing_routes[];
 extern const size_t billing_routes_count;
 
+/* report_http.c */
+enum mp_rc billing_get_summary(struct mp_request *req, struct mp_response *res, void *ctx);
+
 #endif

@@ -400,6 +400,50 @@ static void bills_are_their_parties_and_listed_newest_first(void **state)
 	assert_int_equal(billing_get(&f->app, f->arena, &bob, &page.bills[0].id, &bill), MP_OK);
 }
 
+static void a_report_is_the_sum_of_bills_and_fundings(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_id ada = mp_id_new(NOW_MS), bob = mp_id_new(NOW_MS), cleo = mp_id_new(NOW_MS);
+	int64_t next_month_ms = NOW_MS + 10 * INT64_C(86400000);
+	struct billing_report report;
+
+	for (int i = 0; i < 1200; i++) { /* more than a page; every 2nd in the next month */
+		struct billing_order order = pay(ada, i % 3 == 0 ? cleo : bob, 7);
+
+		order.payment_id = mp_id_new(i % 2 == 0 ? NOW_MS : next_month_ms);
+		if (i % 4 == 0)
+			order = captured(order, 1, 1000, order.payment_id.text);
+		assert_int_equal(carry_out(f, &order), MP_OK);
+	}
+	assert_int_equal(billing_summary(&f->app, &ada, 202611, 202612, f->arena, &report), MP_OK);
+	assert_int_equal(report.totals.count, 1);
+	assert_int_equal(report.totals.rows[0].sums.paid_minor, 1200 * 7);
+	assert_int_equal(report.totals.rows[0].sums.funded_minor, 300 * 1000);
+	assert_int_equal(report.months.count, 2);
+	assert_int_equal(report.months.rows[0].month, 202611);
+	assert_int_equal(report.months.rows[0].sums.paid_minor, 600 * 7);
+	assert_int_equal(report.months.rows[0].sums.funded_minor, 300 * 1000);
+	assert_int_equal(report.months.rows[1].sums.funded_minor, 0);
+	assert_int_equal(report.counterparties.count, 2);
+	assert_int_equal(report.detail.count, 5); /* two a month, and the fundings of one */
+	assert_int_equal(billing_summary(&f->app, &cleo, 202612, 202612, f->arena, &report), MP_OK);
+	assert_int_equal(report.totals.rows[0].sums.received_minor, 200 * 7);
+	assert_int_equal(billing_summary(&f->app, &cleo, 202610, 202610, f->arena, &report), MP_OK);
+	assert_int_equal(report.totals.count, 0);
+}
+
+static void months_are_counted_across_years(void **state)
+{
+	(void)state;
+	assert_int_equal(billing_report_months(202611, 202611), 1);
+	assert_int_equal(billing_report_months(202512, 202612), 13);
+	assert_int_equal(billing_report_months(202612, 202611), 0);
+	assert_int_equal(billing_report_month_add(202611, 2), 202701);
+	assert_int_equal(billing_report_month_add(202601, -12), 202501);
+	assert_int_equal(billing_report_month_start_ms(197001), 0);
+	assert_int_equal(billing_report_month_start_ms(202611), INT64_C(1793491200000));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -411,6 +455,8 @@ int main(void)
 		T(lost_answers_and_failing_stores_settle_once),
 		T(a_bill_that_stands_still_is_finished_by_its_due_row),
 		T(a_transfer_refused_for_another_reason_is_not_repeated),
+		T(a_report_is_the_sum_of_bills_and_fundings),
+		T(months_are_counted_across_years),
 		T(bills_are_their_parties_and_listed_newest_first),
 #undef T
 	};

@@ -52,6 +52,7 @@ enum mp_rc email_notify(struct email_app *app, struct mp_arena *arena,
 		if (rc != MP_OK)
 			return rc;
 	}
+	mp_due_wake(app->due);
 	return MP_OK;
 }
 
