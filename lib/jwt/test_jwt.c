@@ -534,6 +534,9 @@ static void without_keys_nothing_is_decided(void **state)
 	mp_jwt_keys_free(keys);
 }
 
+#define SHORT_POINT                                                                                \
+	"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"a\",\"x\":\"AA\",\"y\":\"AA\"}]}"
+
 static void only_p256_keys_for_es256_are_taken(void **state)
 {
 	static const char *const useless[] = {
@@ -542,8 +545,7 @@ static void only_p256_keys_for_es256_are_taken(void **state)
 		"{\"keys\":[]}",
 		"{\"keys\":[null,1,\"x\",{}]}",
 		"{\"keys\":[{\"kty\":\"oct\",\"kid\":\"a\",\"k\":\"c2VjcmV0\",\"alg\":\"HS256\"}]}",
-		"{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"kid\":\"a\",\"x\":\"AA\",\"y\":"
-		"\"AA\"}]}",
+		SHORT_POINT,
 	};
 	struct fixture *f = *state;
 	struct mp_jwt_keys *keys = NULL;
