@@ -118,7 +118,7 @@ const char *mp_request_method(const struct mp_request *req);
 const char *mp_request_path(const struct mp_request *req); /* as it came, without the query */
 const char *mp_request_param(const struct mp_request *req, const char *name); /* of the path */
 const char *mp_request_query(struct mp_request *req, const char *name);	      /* decoded; or NULL */
-/* The query's fields in their order, decoded, for who refuses unknown ones; NULL behind the last. */
+/* The query's fields in order, decoded, for who refuses unknown ones; NULL behind the last. */
 const char *mp_request_query_at(const struct mp_request *req, size_t index, const char **out_value);
 const char *mp_request_header(struct mp_request *req, const char *name);    /* or NULL */
 const char *mp_request_cookie(struct mp_request *req, const char *name);    /* or NULL */

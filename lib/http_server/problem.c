@@ -146,7 +146,7 @@ static void settle_problem(struct mp_request *req, enum mp_rc rc)
 
 void http_settle(struct mp_request *req, enum mp_rc rc)
 {
-	if (rc == MP_OK && req->res.status == 0)
+	if (rc == MP_OK && req->res.status == 0 && !req->res.hang_up)
 		rc = MP_BUG; /* a handler that answers nothing */
 	req->rc = rc;
 	if (rc != MP_OK)

@@ -11,7 +11,7 @@
 #include "http_server/test_raw.h"
 #include "log/log.h"
 
-/* What a client meets: routing, encodings, bodies, credentials, problems. */
+/* What a client meets: routing, encodings, bodies, pages, problems. */
 
 static struct mp_http_server *server;
 static uint16_t port;
@@ -91,32 +91,6 @@ static enum mp_rc say_fields(struct mp_request *req, struct mp_response *res, vo
 	return MP_INVALID;
 }
 
-static enum mp_rc say_subject(struct mp_request *req, struct mp_response *res, void *ctx)
-{
-	return say_text(res, mp_request_principal(req)->subject);
-}
-
-static enum mp_rc say_cookie(struct mp_request *req, struct mp_response *res, void *ctx)
-{
-	const char *cookie = mp_request_cookie(req, "refresh");
-
-	return say_text(res, cookie == NULL ? "(none)" : cookie);
-}
-
-static enum mp_rc say_address(struct mp_request *req, struct mp_response *res, void *ctx)
-{
-	return say_text(res, mp_request_address(req));
-}
-
-static enum mp_rc say_digest(struct mp_request *req, struct mp_response *res, void *ctx)
-{
-	struct mp_idempotency key;
-
-	mp_request_idempotency(req, &key);
-	return say_text(res, mp_arena_printf(mp_request_arena(req), "%s|%s|%s", key.caller,
-				     key.key == NULL ? "(none)" : key.key, key.digest));
-}
-
 static enum mp_rc say_page(struct mp_request *req, struct mp_response *res, void *ctx)
 {
 	size_t limit;
@@ -175,63 +149,12 @@ static const struct mp_route routes[] = {
 	{.method = "POST", .path = "/small", .handler = say_body, .body_bytes_max = 8},
 	{.method = "POST", .path = "/json", .handler = say_json},
 	{.method = "POST", .path = "/fields", .handler = say_fields},
-	{.method = "GET", .path = "/user", .handler = say_subject, .auth = MP_AUTH_USER},
-	{.method = "GET",
-		.path = "/service",
-		.handler = say_subject,
-		.auth = MP_AUTH_SERVICE,
-		.scope = "wallet:transfer"},
-	{.method = "GET",
-		.path = "/services",
-		.handler = say_subject,
-		.auth = MP_AUTH_SERVICE,
-		.scope = "wallet:audit|wallet:transfer"},
-	{.method = "POST", .path = "/cookie", .handler = say_cookie, .auth = MP_AUTH_COOKIE},
-	{.method = "GET", .path = "/address", .handler = say_address},
-	{.method = "POST",
-		.path = "/key/{id}",
-		.handler = say_digest,
-		.auth = MP_AUTH_USER,
-		.key = MP_KEY_REQUIRED},
-	{.method = "PATCH",
-		.path = "/key/{id}",
-		.handler = say_digest,
-		.auth = MP_AUTH_USER,
-		.key = MP_KEY_ACCEPTED},
 	{.method = "GET", .path = "/page", .handler = say_page},
 	{.method = "GET", .path = "/header", .handler = say_header},
 	{.method = "GET", .path = "/empty", .handler = say_empty},
 	{.method = "GET", .path = "/code/{code}", .handler = say_code},
 	{.method = "GET", .path = "/own", .handler = say_own_problem},
 };
-
-/* --- a verifier: the token says what comes of it --- */
-
-static enum mp_rc verify(
-	void *ctx, enum mp_auth want, const char *token, size_t token_len, struct mp_principal *out)
-{
-	char text[64] = "";
-
-	if (token_len >= sizeof(text))
-		return MP_UNAUTHENTICATED;
-	memcpy(text, token, token_len);
-	if (strcmp(text, "down") == 0)
-		return MP_UNAVAILABLE;
-	if (strcmp(text, "unknown-kid") == 0)
-		return MP_NOT_FOUND;
-	if (want == MP_AUTH_USER && strcmp(text, "ada") == 0) {
-		(void)snprintf(out->subject, sizeof(out->subject), "ada");
-		return MP_OK;
-	}
-	if (want == MP_AUTH_SERVICE && strncmp(text, "svc", 3) == 0) {
-		(void)snprintf(out->subject, sizeof(out->subject), "billing");
-		(void)snprintf(out->scopes, sizeof(out->scopes), "%s",
-			strcmp(text, "svc") == 0 ? "user:read wallet:transfer"
-						 : "wallet:transfers wallet");
-		return MP_OK;
-	}
-	return MP_UNAUTHENTICATED;
-}
 
 static int open_server(void **state)
 {
@@ -240,8 +163,6 @@ static int open_server(void **state)
 		.listen = "127.0.0.1:0",
 		.routes = routes,
 		.routes_count = sizeof(routes) / sizeof(routes[0]),
-		.verifier = {.verify = verify},
-		.origin = "https://pay.example",
 		.workers = 2,
 	};
 
@@ -260,40 +181,11 @@ static int close_server(void **state)
 	return 0;
 }
 
-/* --- tables --- */
-
-struct row {
-	const char *method;
-	const char *path;
-	const char *headers;
-	const char *body;
-	int status;
-	const char *has; /* in the body */
-};
-
-static void check_rows(const struct row *rows, size_t count)
-{
-	static struct raw_answer answer;
-	size_t failures = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		const struct row *row = &rows[i];
-		int status =
-			raw_call(port, row->method, row->path, row->headers, row->body, &answer);
-		if (status == row->status && strstr(answer.body, row->has) != NULL)
-			continue;
-		print_error("%s %s %s: %d, wanted %d and %s in:\n%s\n", row->method, row->path,
-			row->headers, status, row->status, row->has, answer.body);
-		failures++;
-	}
-	assert_int_equal(failures, 0);
-}
-
-#define CHECK_ROWS(rows) check_rows((rows), sizeof(rows) / sizeof((rows)[0]))
+#define CHECK_ROWS(rows) raw_check_rows(port, (rows), sizeof(rows) / sizeof((rows)[0]))
 
 static void routes_are_found_by_method_and_path(void **state)
 {
-	static const struct row rows[] = {
+	static const struct raw_row rows[] = {
 		{"GET", "/v1/things", "", "", 200, "fixed"},
 		{"GET", "/v1/things?x=1", "", "", 200, "fixed"},
 		{"POST", "/v1/things", "", "hello", 200, "hello"},
@@ -331,7 +223,7 @@ static void a_405_names_the_methods_that_are_there(void **state)
 
 static void paths_are_decoded_once_and_strictly(void **state)
 {
-	static const struct row rows[] = {
+	static const struct raw_row rows[] = {
 		{"GET", "/v1/things/a%20b", "", "", 200, "a b"},
 		{"GET", "/v1/%74hings/me", "", "", 200, "fixed"},
 		{"GET", "/v1/things/%2541", "", "", 200, "%41"},
@@ -356,7 +248,7 @@ static void paths_are_decoded_once_and_strictly(void **state)
 
 static void queries_are_decoded(void **state)
 {
-	static const struct row rows[] = {
+	static const struct raw_row rows[] = {
 		{"GET", "/query", "", "", 200, "(none)"},
 		{"GET", "/query?q", "", "", 200, ""},
 		{"GET", "/query?q=", "", "", 200, ""},
@@ -376,7 +268,7 @@ static void queries_are_decoded(void **state)
 
 static void a_request_is_told_as_it_came(void **state)
 {
-	static const struct row rows[] = {
+	static const struct raw_row rows[] = {
 		{"GET", "/request/a%20b", "", "", 200, "GET /request/a%20b"},
 		{"GET", "/request/1?b%5Bc%5D=1&a=x+y&a=2&d", "", "", 200, "|b[c]=1|a=x y|a=2|d="},
 	};
@@ -543,7 +435,7 @@ static void too_many_header_bytes_are_refused(void **state)
 static void json_is_demanded_and_parsed(void **state)
 {
 #define JSON "Content-Type: application/json\r\n"
-	static const struct row rows[] = {
+	static const struct raw_row rows[] = {
 		{"POST", "/json", JSON, "{\"a\":[1, 2]}", 201, "{\"a\":[1,2]}"},
 		{"POST", "/json", "Content-Type: Application/JSON ; charset=UTF-8\r\n", "{}", 201,
 			"{}"},
@@ -578,111 +470,9 @@ static void every_wrong_field_is_named_at_once(void **state)
 	assert_string_equal(raw_header(&answer, "Content-Type"), "application/problem+json");
 }
 
-static void tokens_are_demanded(void **state)
-{
-	static const struct row rows[] = {
-		{"GET", "/user", "Authorization: Bearer ada\r\n", "", 200, "ada"},
-		{"GET", "/user", "authorization: bearer ada\r\n", "", 200, "ada"},
-		{"GET", "/user", "", "", 401, "/problems/unauthenticated"},
-		{"GET", "/user", "Authorization: Bearer\r\n", "", 401, "/problems/unauth"},
-		{"GET", "/user", "Authorization: Bearer \r\n", "", 401, "/problems/unauth"},
-		{"GET", "/user", "Authorization: Bearer  ada\r\n", "", 401, "/problems/unauth"},
-		{"GET", "/user", "Authorization: Bearer ada ada\r\n", "", 401, "/problems/unau"},
-		{"GET", "/user", "Authorization: Bearer a,da\r\n", "", 401, "/problems/unauth"},
-		{"GET", "/user", "Authorization: Basic YWRhOmFkYQ==\r\n", "", 401, "/problems/"},
-		{"GET", "/user", "Authorization: Bearer svc\r\n", "", 401, "/problems/unauth"},
-		{"GET", "/user", "Authorization: Bearer unknown-kid\r\n", "", 401, "/problems/un"},
-		{"GET", "/user", "Authorization: Bearer down\r\n", "", 503, "/problems/unavail"},
-		{"GET", "/service", "Authorization: Bearer svc\r\n", "", 200, "billing"},
-		{"GET", "/service", "Authorization: Bearer svc2\r\n", "", 403, "/problems/forbid"},
-		{"GET", "/services", "Authorization: Bearer svc\r\n", "", 200, "billing"},
-		{"GET", "/services", "Authorization: Bearer svc2\r\n", "", 403, "/problems/forbid"},
-		{"GET", "/service", "Authorization: Bearer ada\r\n", "", 401, "/problems/unauth"},
-	};
-	static struct raw_answer answer;
-
-	CHECK_ROWS(rows);
-	(void)raw_call(port, "GET", "/user", "", "", &answer);
-	assert_string_equal(raw_header(&answer, "WWW-Authenticate"), "Bearer");
-	(void)raw_call(port, "GET", "/user", "Authorization: Bearer x\r\n", "", &answer);
-	assert_string_equal(
-		raw_header(&answer, "WWW-Authenticate"), "Bearer error=\"invalid_token\"");
-}
-
-static void cookie_routes_demand_our_origin(void **state)
-{
-#define OURS "Origin: https://pay.example\r\n"
-#define WITH "X-Requested-With: web\r\n"
-	static const struct row rows[] = {
-		{"POST", "/cookie", OURS WITH "Cookie: a=b; refresh=xyz; c=d\r\n", "", 200, "xyz"},
-		{"POST", "/cookie", OURS WITH "Cookie: refreshx=xyz\r\n", "", 200, "(none)"},
-		{"POST", "/cookie", OURS WITH, "", 200, "(none)"},
-		{"POST", "/cookie", OURS, "", 403, "/problems/forbidden"},
-		{"POST", "/cookie", WITH, "", 403, "/problems/forbidden"},
-		{"POST", "/cookie", WITH "Origin: https://evil.example\r\n", "", 403, "/problems"},
-		{"POST", "/cookie", WITH "Origin: null\r\n", "", 403, "/problems/forbidden"},
-	};
-
-	CHECK_ROWS(rows);
-}
-
-static void idempotency_keys_are_demanded_and_bound_to_the_request(void **state)
-{
-#define ADA "Authorization: Bearer ada\r\n"
-	static const struct row rows[] = {
-		{"POST", "/key/1", ADA "Idempotency-Key: k-1\r\n", "", 200, "ada|k-1|"},
-		{"PATCH", "/key/1", ADA "Idempotency-Key: k-1\r\n", "", 200, "ada|k-1|"},
-		{"PATCH", "/key/1", ADA, "", 200, "ada|(none)|"},
-		{"POST", "/key/1", ADA, "", 400, "/problems/idempotency_key_required"},
-		{"POST", "/key/1", ADA "Idempotency-Key:\r\n", "", 400, "key_malformed"},
-		{"POST", "/key/1", ADA "Idempotency-Key: a b\r\n", "", 400, "key_malformed"},
-		{"POST", "/key/1", ADA "Idempotency-Key: \xc3\xa9\r\n", "", 400, "key_malformed"},
-		{"PATCH", "/key/1", ADA "Idempotency-Key: \x01\r\n", "", 400, "key_malformed"},
-		{"POST", "/key/1", "Idempotency-Key: k-1\r\n", "", 401, "unauthenticated"},
-	};
-	static struct raw_answer first;
-	static struct raw_answer other;
-	char key[400] = "Authorization: Bearer ada\r\nIdempotency-Key: ";
-
-	CHECK_ROWS(rows);
-	size_t at = strlen(key);
-	memset(key + at, 'k', 256);
-	memcpy(key + at + 255, "\r\n", 3);
-	assert_int_equal(raw_call(port, "POST", "/key/1", key, "", &first), 200);
-	memcpy(key + at + 255, "k\r\n", 4);
-	assert_int_equal(raw_call(port, "POST", "/key/1", key, "", &first), 400);
-
-#define KEYED ADA "Idempotency-Key: k\r\n"
-	(void)raw_call(port, "POST", "/key/1", KEYED, "{}", &first);
-	(void)raw_call(port, "POST", "/key/1", KEYED, "{}", &other);
-	assert_string_equal(first.body, other.body);
-	assert_int_equal(strlen(first.body), strlen("ada|k|") + 64);
-	(void)raw_call(port, "POST", "/key/1", KEYED, "{ }", &other);
-	assert_string_not_equal(first.body, other.body);
-	(void)raw_call(port, "POST", "/key/2", KEYED, "{}", &other);
-	assert_string_not_equal(first.body, other.body);
-	(void)raw_call(port, "PATCH", "/key/1", KEYED, "{}", &other);
-	assert_string_not_equal(first.body, other.body);
-}
-
-static void addresses_come_from_the_gateway_only(void **state)
-{
-	static const struct row rows[] = {
-		{"GET", "/address", "", "", 200, "127.0.0.1"},
-		{"GET", "/address", "X-Forwarded-For: 203.0.113.9\r\n", "", 200, "203.0.113.9"},
-		{"GET", "/address", "X-Forwarded-For: 1.1.1.1, 203.0.113.9 \r\n", "", 200,
-			"203.0.113.9"},
-		{"GET", "/address", "X-Forwarded-For: 2001:db8::1\r\n", "", 200, "2001:db8::1"},
-		{"GET", "/address", "X-Forwarded-For: 1.1.1.1, nonsense\r\n", "", 200, "127.0.0.1"},
-		{"GET", "/address", "X-Forwarded-For: \r\n", "", 200, "127.0.0.1"},
-	};
-
-	CHECK_ROWS(rows);
-}
-
 static void pages_have_limits_and_cursors_that_cannot_be_made_up(void **state)
 {
-	static const struct row rows[] = {
+	static const struct raw_row rows[] = {
 		{"GET", "/page", "", "", 200, "[20,\"(first)\"]"},
 		{"GET", "/page?limit=100", "", "", 200, "[100,"},
 		{"GET", "/page?limit=0", "", "", 422, "\"limit\""},
@@ -792,10 +582,6 @@ int main(void)
 		cmocka_unit_test(too_many_header_bytes_are_refused),
 		cmocka_unit_test(json_is_demanded_and_parsed),
 		cmocka_unit_test(every_wrong_field_is_named_at_once),
-		cmocka_unit_test(tokens_are_demanded),
-		cmocka_unit_test(cookie_routes_demand_our_origin),
-		cmocka_unit_test(idempotency_keys_are_demanded_and_bound_to_the_request),
-		cmocka_unit_test(addresses_come_from_the_gateway_only),
 		cmocka_unit_test(pages_have_limits_and_cursors_that_cannot_be_made_up),
 		cmocka_unit_test(every_code_has_a_status_and_a_problem),
 		cmocka_unit_test(every_answer_has_its_headers),

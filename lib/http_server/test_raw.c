@@ -158,3 +158,21 @@ const char *raw_header(const struct raw_answer *answer, const char *name)
 	}
 	return NULL;
 }
+
+void raw_check_rows(uint16_t port, const struct raw_row *rows, size_t count)
+{
+	static struct raw_answer answer;
+	size_t failures = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct raw_row *row = &rows[i];
+		int status =
+			raw_call(port, row->method, row->path, row->headers, row->body, &answer);
+		if (status == row->status && strstr(answer.body, row->has) != NULL)
+			continue;
+		print_error("%s %s %s: %d, wanted %d and %s in:\n%s\n", row->method, row->path,
+			row->headers, status, row->status, row->has, answer.body);
+		failures++;
+	}
+	assert_int_equal(failures, 0);
+}

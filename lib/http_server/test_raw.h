@@ -33,6 +33,17 @@ bool raw_read_head(struct raw *raw, struct raw_answer *answer);
 int raw_call(uint16_t port, const char *method, const char *path, const char *headers,
 	const char *body, struct raw_answer *answer);
 
+/* A table of such calls; failures are printed, and asserted once. */
+struct raw_row {
+	const char *method;
+	const char *path;
+	const char *headers;
+	const char *body;
+	int status;
+	const char *has; /* in the answer's body */
+};
+void raw_check_rows(uint16_t port, const struct raw_row *rows, size_t count);
+
 /* The value of a header field, or NULL. Valid until the next call. */
 const char *raw_header(const struct raw_answer *answer, const char *name);
 

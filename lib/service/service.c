@@ -48,13 +48,13 @@ static const struct mp_setting shared_settings[] = {
 
 /* The tables of one program, and where their values go. */
 struct tables {
-	struct {
+	struct table {
 		const struct mp_setting *settings;
 		size_t count;
 		void *target;
+		bool loaded;
 	} items[3];
 	size_t count;
-	size_t loaded;
 };
 
 struct mp_service {
@@ -95,9 +95,8 @@ struct mp_sink mp_service_sink(struct mp_service *service)
 static void add_table(
 	struct tables *tables, const struct mp_setting *settings, size_t count, void *target)
 {
-	tables->items[tables->count].settings = settings;
-	tables->items[tables->count].count = count;
-	tables->items[tables->count++].target = target;
+	tables->items[tables->count++] =
+		(struct table){.settings = settings, .count = count, .target = target};
 }
 
 static void collect_tables(struct mp_service *service)
@@ -113,37 +112,84 @@ static void collect_tables(struct mp_service *service)
 
 static void release_settings(struct tables *tables)
 {
-	while (tables->loaded > 0) {
-		tables->loaded--;
-		mp_config_done(tables->items[tables->loaded].settings,
-			tables->items[tables->loaded].count, tables->items[tables->loaded].target);
+	for (size_t i = 0; i < tables->count; i++) {
+		struct table *table = &tables->items[i];
+		if (table->loaded)
+			mp_config_done(table->settings, table->count, table->target);
+		table->loaded = false;
 	}
 }
 
-/* Loads every table, so that the wrong settings of all are told at once. */
+/* A table with a wrong setting gives none of its values; the others are told about all the same. */
+static const char *value_of(const char *loaded, const char *name)
+{
+	return loaded != NULL ? loaded : getenv(name);
+}
+
+static bool check_url(const char *loaded, const char *name, struct mp_buf *problems)
+{
+	const char *url = value_of(loaded, name);
+
+	if (url == NULL || strncmp(url, "http://", 7) == 0 || strncmp(url, "https://", 8) == 0)
+		return true;
+	(void)mp_buf_addf(problems, "%s must begin with http:// or https://.\n", name);
+	return false;
+}
+
+static bool check_listen(const char *loaded, struct mp_buf *problems)
+{
+	const char *listen = value_of(loaded, "LISTEN");
+	char reason[256];
+
+	if (listen == NULL || mp_http_listen_check(listen, reason) == MP_OK)
+		return true;
+	(void)mp_buf_addf(problems, "LISTEN: %s.\n", reason);
+	return false;
+}
+
+static bool check_currencies(struct mp_service *service, struct mp_buf *problems)
+{
+	const char *text = value_of(service->config.currencies_text, "CURRENCIES");
+	char reason[160];
+
+	if (text == NULL || mp_currencies_parse(text, &service->currencies, reason) == MP_OK)
+		return true;
+	(void)mp_buf_addf(problems, "CURRENCIES: %s.\n", reason);
+	return false;
+}
+
+/* What a setting's type cannot say. */
+static enum mp_rc check_values(struct mp_service *service, struct mp_buf *problems)
+{
+	const struct mp_service_config *config = &service->config;
+	bool good = check_listen(config->listen, problems);
+
+	good = check_url(config->public_url, "PUBLIC_URL", problems) && good;
+	if (!service->spec->standalone) {
+		good = check_url(config->jwks_url, "JWKS_URL", problems) && good;
+		good = check_currencies(service, problems) && good;
+	}
+	return good ? MP_OK : MP_INVALID;
+}
+
+/* Loads every table and checks every value, so that all that is wrong is told at once. */
 static enum mp_rc load_settings(struct mp_service *service, struct mp_buf *problems)
 {
-	struct tables *tables = &service->tables;
 	enum mp_rc result = MP_OK;
-	char reterr[160];
 
-	for (size_t i = 0; i < tables->count; i++) {
-		enum mp_rc rc = mp_config_load(tables->items[i].settings, tables->items[i].count,
-			tables->items[i].target, problems);
+	for (size_t i = 0; i < service->tables.count; i++) {
+		struct table *table = &service->tables.items[i];
+		enum mp_rc rc =
+			mp_config_load(table->settings, table->count, table->target, problems);
+		table->loaded = rc == MP_OK;
 		if (rc != MP_OK)
 			result = rc;
-		else if (result == MP_OK)
-			tables->loaded = i + 1;
-		else
-			mp_config_done(tables->items[i].settings, tables->items[i].count,
-				tables->items[i].target);
 	}
-	if (result == MP_OK && !service->spec->standalone) {
-		result = mp_currencies_parse(
-			service->config.currencies_text, &service->currencies, reterr);
-		if (result != MP_OK)
-			mp_buf_addf(problems, "%s\n", reterr);
-	}
+	enum mp_rc checked = check_values(service, problems);
+	if (result == MP_OK)
+		result = checked;
+	if (result != MP_OK)
+		release_settings(&service->tables);
 	return result;
 }
 
@@ -169,7 +215,8 @@ static void print_help(const struct mp_service *service)
 	mp_buf_init(&out, 65536);
 	mp_buf_addf(&out,
 		"Usage: moneypal-%s [--help | --version | --check-config]\n\n"
-		"Runs until SIGTERM or SIGINT. Its settings come from the environment; a secret "
+		"Runs until SIGTERM, SIGINT or SIGHUP. Its settings come from the environment; a "
+		"secret "
 		"NAME\n"
 		"may come from the file that NAME_FILE names.\n\n",
 		service->spec->name);
@@ -191,6 +238,7 @@ static void take_signals(struct mp_service *service)
 	(void)sigemptyset(&service->signals);
 	(void)sigaddset(&service->signals, SIGTERM);
 	(void)sigaddset(&service->signals, SIGINT);
+	(void)sigaddset(&service->signals, SIGHUP); /* a closed terminal */
 	(void)pthread_sigmask(SIG_BLOCK, &service->signals, NULL);
 }
 
@@ -312,7 +360,8 @@ static int serve(struct mp_service *service)
 	}
 	close_parts(service);
 	if (rc != MP_OK)
-		mp_log(MP_LOG_ERROR, "not_started", MP_RC(rc), MP_TEXT("reason", reterr));
+		mp_log(MP_LOG_ERROR, "not_started", MP_RC(rc),
+			MP_TEXT("reason", reterr[0] != '\0' ? reterr : "no memory or threads"));
 	else
 		mp_log(MP_LOG_INFO, "stopped", MP_RC(rc));
 	return rc == MP_OK ? EXIT_SUCCESS : EXIT_FAILURE;
