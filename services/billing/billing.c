@@ -372,12 +372,24 @@ enum mp_rc billing_list(struct billing_app *app, struct mp_arena *arena,
 	return billing_db_list(&app->db, arena, user_id, filter, after, limit, out_page);
 }
 
+static enum mp_rc add_bill(void *report, const struct bill *bill)
+{
+	return billing_report_add_bill(report, bill);
+}
+
+static enum mp_rc add_funding_row(void *report, const struct billing_funding *funding)
+{
+	return billing_report_add_funding(report, funding);
+}
+
 enum mp_rc billing_summary(struct billing_app *app, const struct mp_id *user_id, int from, int to,
 	struct mp_arena *arena, struct billing_report *out_report)
 {
+	const struct billing_visitor visitor = {add_bill, add_funding_row, out_report};
+
 	assert(billing_report_months(from, to) >= 1 &&
 		billing_report_months(from, to) <= REPORT_MONTHS_MAX);
 	billing_report_begin(out_report, arena, user_id);
-	return billing_db_report(&app->db, billing_report_month_start_ms(from),
-		billing_report_month_start_ms(billing_report_month_add(to, 1)), out_report);
+	return billing_db_visit(&app->db, user_id, billing_report_month_start_ms(from),
+		billing_report_month_start_ms(billing_report_month_add(to, 1)), &visitor);
 }

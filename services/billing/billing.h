@@ -2,6 +2,7 @@
 #define MP_BILLING_BILLING_H
 
 #include "billing_db.h"
+#include "billing_report.h"
 #include "billing_types.h"
 
 /*

@@ -73,6 +73,26 @@ static enum mp_rc bill_read(const struct mp_item *item, struct bill *out)
 	return MP_OK;
 }
 
+static enum mp_rc funding_read(const struct mp_item *item, struct billing_funding *out)
+{
+	struct mp_item_reader r;
+	struct billing_funding funding = {0};
+
+	mp_item_read_begin(&r, item, FORMAT_ROW);
+	mp_item_read_id(&r, "transfer_id", &funding.transfer_id);
+	mp_item_read_id(&r, "payment_id", &funding.payment_id);
+	mp_item_read_id(&r, "paid_by", &funding.paid_by);
+	mp_item_read_copy(
+		&r, "payment_intent", funding.payment_intent, sizeof(funding.payment_intent));
+	mp_item_read_int(&r, "amount_minor", &funding.amount.minor);
+	mp_item_read_copy(&r, "currency", funding.amount.currency, sizeof(funding.amount.currency));
+	mp_item_read_int(&r, "date_ms", &funding.date_ms);
+	enum mp_rc rc = mp_item_read_end(&r);
+	if (rc == MP_OK)
+		*out = funding;
+	return rc;
+}
+
 /* --- reading --- */
 
 enum mp_rc billing_db_bills(struct billing_db *db, struct mp_arena *arena,
@@ -349,13 +369,13 @@ enum mp_rc billing_db_list(struct billing_db *db, struct mp_arena *arena,
 	return MP_OK;
 }
 
-/* --- reports --- */
+/* --- visiting --- */
 
-#define REPORT_PAGE 500
-#define REPORT_ARENA_BYTES (8u << 20)
+#define VISIT_PAGE 500
+#define VISIT_ARENA_BYTES (8u << 20)
 
-static enum mp_rc add_bills(struct billing_db *db, struct mp_arena *arena,
-	const struct mp_page *pointers, struct billing_report *report)
+static enum mp_rc visit_bills(struct billing_db *db, struct mp_arena *arena,
+	const struct mp_page *pointers, const struct billing_visitor *visitor)
 {
 	const struct billing_filter settled = {.state = BILL_SETTLED};
 	struct billing_page page = {
@@ -364,75 +384,78 @@ static enum mp_rc add_bills(struct billing_db *db, struct mp_arena *arena,
 		page.bills == NULL ? MP_NOMEM : keep_wanted(db, arena, pointers, &settled, &page);
 
 	for (size_t i = 0; i < page.count && rc == MP_OK; i++)
-		rc = billing_report_add_bill(report, &page.bills[i]);
+		rc = visitor->bill(visitor->ctx, &page.bills[i]);
 	return rc;
 }
 
-static enum mp_rc add_fundings(struct billing_db *db, struct mp_arena *arena,
-	const struct mp_page *rows, struct billing_report *report)
+static enum mp_rc visit_fundings(struct billing_db *db, struct mp_arena *arena,
+	const struct mp_page *rows, const struct billing_visitor *visitor)
 {
 	enum mp_rc rc = MP_OK;
 
-	(void)db;
+	(void)db; /* like visit_bills: of the type page_visit */
 	(void)arena;
 	for (size_t i = 0; i < rows->count && rc == MP_OK; i++) {
-		struct billing_funding funding = {0};
-		struct mp_item_reader r;
+		struct billing_funding funding;
 
-		mp_item_read_begin(&r, rows->items[i], FORMAT_ROW);
-		mp_item_read_id(&r, "transfer_id", &funding.transfer_id);
-		mp_item_read_int(&r, "amount_minor", &funding.amount.minor);
-		mp_item_read_copy(
-			&r, "currency", funding.amount.currency, sizeof(funding.amount.currency));
-		rc = mp_item_read_end(&r);
+		rc = funding_read(rows->items[i], &funding);
 		if (rc == MP_OK)
-			rc = billing_report_add_funding(report, &funding);
+			rc = visitor->funding(visitor->ctx, &funding);
 	}
 	return rc;
 }
 
-typedef enum mp_rc (*page_adder)(struct billing_db *db, struct mp_arena *arena,
-	const struct mp_page *page, struct billing_report *report);
+typedef enum mp_rc (*page_visit)(struct billing_db *db, struct mp_arena *arena,
+	const struct mp_page *page, const struct billing_visitor *visitor);
 
-/* Page by page in an arena of its own, so that a long period costs a page of memory. */
-static enum mp_rc add_pages(struct billing_db *db, struct mp_arena *page_arena, const char *kind,
-	int64_t from_ms, int64_t to_ms, page_adder add, struct billing_report *report)
+struct period {
+	const struct mp_id *user_id;
+	const char *kind;
+	int64_t from_ms;
+	int64_t to_ms;
+};
+
+/* Page by page in an arena that is emptied each time: a long period costs a page of memory. */
+static enum mp_rc visit_pages(struct billing_db *db, struct mp_arena *arena,
+	const struct period *period, page_visit visit, const struct billing_visitor *visitor)
 {
 	struct mp_page page = {.more = true};
 	char after[MP_KEY_BYTES_MAX + 1] = "";
 	enum mp_rc rc = MP_OK;
 
 	while (rc == MP_OK && page.more) {
-		mp_arena_reset(page_arena);
+		mp_arena_reset(arena);
 		struct mp_query query = {
-			.pk = user_pk(page_arena, &report->user_id),
-			.sk_min = sk_from(page_arena, kind, from_ms),
-			.sk_max = sk_from(page_arena, kind, to_ms),
+			.pk = user_pk(arena, period->user_id),
+			.sk_min = sk_from(arena, period->kind, period->from_ms),
+			.sk_max = sk_from(arena, period->kind, period->to_ms),
 			.after = after[0] != '\0' ? after : NULL,
-			.limit = REPORT_PAGE,
+			.limit = VISIT_PAGE,
 		};
 		if (query.pk == NULL || query.sk_min == NULL || query.sk_max == NULL)
 			return MP_NOMEM;
-		rc = mp_store_query(db->store, &query, page_arena, &page);
+		rc = mp_store_query(db->store, &query, arena, &page);
 		if (rc == MP_OK && page.count > 0)
-			rc = add(db, page_arena, &page, report);
+			rc = visit(db, arena, &page, visitor);
 		if (rc == MP_OK && page.last_sk != NULL)
 			rc = mp_text_copy(after, sizeof(after), page.last_sk);
 	}
 	return rc;
 }
 
-enum mp_rc billing_db_report(
-	struct billing_db *db, int64_t from_ms, int64_t to_ms, struct billing_report *report)
+enum mp_rc billing_db_visit(struct billing_db *db, const struct mp_id *user_id, int64_t from_ms,
+	int64_t to_ms, const struct billing_visitor *visitor)
 {
-	struct mp_arena *page_arena = mp_arena_new(REPORT_ARENA_BYTES);
+	struct period period = {user_id, "BILL", from_ms, to_ms};
+	struct mp_arena *arena = mp_arena_new(VISIT_ARENA_BYTES);
 	enum mp_rc rc;
 
-	if (page_arena == NULL)
+	if (arena == NULL)
 		return MP_NOMEM;
-	rc = add_pages(db, page_arena, "BILL", from_ms, to_ms, add_bills, report);
+	rc = visit_pages(db, arena, &period, visit_bills, visitor);
+	period.kind = "FUNDING";
 	if (rc == MP_OK)
-		rc = add_pages(db, page_arena, "FUNDING", from_ms, to_ms, add_fundings, report);
-	mp_arena_free(page_arena);
+		rc = visit_pages(db, arena, &period, visit_fundings, visitor);
+	mp_arena_free(arena);
 	return rc;
 }

@@ -1,7 +1,6 @@
 #ifndef MP_BILLING_DB_H
 #define MP_BILLING_DB_H
 
-#include "billing_report.h"
 #include "billing_types.h"
 #include "due/due.h"
 #include "outbox/outbox.h"
@@ -87,8 +86,17 @@ enum mp_rc billing_db_list(struct billing_db *db, struct mp_arena *arena,
 	const struct mp_id *user_id, const struct billing_filter *filter, const char *after,
 	size_t limit, struct billing_page *out_page) MP_MUST_CHECK;
 
-/* Adds a user's settled bills and fundings of from_ms..to_ms (exclusive) to the report. */
-enum mp_rc billing_db_report(struct billing_db *db, int64_t from_ms, int64_t to_ms,
-	struct billing_report *report) MP_MUST_CHECK;
+/*
+ * Gives a user's settled bills, and fundings, of payments from from_ms to to_ms (exclusive) to each,
+ * until it returns an error. What is given is borrowed for the call.
+ */
+struct billing_visitor {
+	enum mp_rc (*bill)(void *ctx, const struct bill *bill);
+	enum mp_rc (*funding)(void *ctx, const struct billing_funding *funding);
+	void *ctx;
+};
+
+enum mp_rc billing_db_visit(struct billing_db *db, const struct mp_id *user_id, int64_t from_ms,
+	int64_t to_ms, const struct billing_visitor *visitor) MP_MUST_CHECK;
 
 #endif

@@ -46,7 +46,7 @@ struct billing_report {
 void billing_report_begin(
 	struct billing_report *report, struct mp_arena *arena, const struct mp_id *user_id);
 
-/* A bill that is not settled adds nothing. Errors: MP_TOO_LARGE, MP_NOMEM, MP_INVALID (overflow). */
+/* A bill that is not settled adds nothing. MP_TOO_LARGE, MP_NOMEM, MP_INVALID (overflow). */
 enum mp_rc billing_report_add_bill(
 	struct billing_report *report, const struct bill *bill) MP_MUST_CHECK;
 enum mp_rc billing_report_add_funding(
