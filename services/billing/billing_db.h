@@ -87,8 +87,8 @@ enum mp_rc billing_db_list(struct billing_db *db, struct mp_arena *arena,
 	size_t limit, struct billing_page *out_page) MP_MUST_CHECK;
 
 /*
- * Gives a user's settled bills, and fundings, of payments from from_ms to to_ms (exclusive) to each,
- * until it returns an error. What is given is borrowed for the call.
+ * Gives the visitor a user's settled bills, and fundings, of payments from from_ms to to_ms
+ * (exclusive), until it returns an error. What is given is borrowed for the call.
  */
 struct billing_visitor {
 	enum mp_rc (*bill)(void *ctx, const struct bill *bill);
