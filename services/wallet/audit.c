@@ -209,75 +209,164 @@ static enum mp_rc check_account(struct audit *audit, const struct wallet_account
 	return MP_OK;
 }
 
-/* --- transfers --- */
+/* --- transfers against the accounts' entries --- */
 
-/* Checks that all sides of a posted transfer are in the accounts' entries. */
-static enum mp_rc check_transfer(struct audit *audit, const struct wallet_transfer *transfer)
+/* The sides of some transfers' legs, and what the store has of them. */
+struct sides {
+	const struct wallet_key **keys; /* from and to of each leg, in order */
+	int64_t *seqs;
+	struct wallet_account *accounts;
+	struct wallet_account **account_pointers;
+	struct wallet_entry **entries;
+	size_t count;
+};
+
+static enum mp_rc sides_new(struct mp_arena *arena, size_t count, struct sides *out)
 {
-	const struct wallet_key *accounts[2 * WALLET_LEGS_MAX];
-	int64_t seqs[2 * WALLET_LEGS_MAX];
-	struct wallet_entry *entries[2 * WALLET_LEGS_MAX];
-	size_t count = 2 * transfer->legs_count;
+	*out = (struct sides){
+		.keys = mp_arena_array(arena, count, sizeof(const struct wallet_key *)),
+		.seqs = mp_arena_array(arena, count, sizeof(int64_t)),
+		.accounts = mp_arena_array(arena, count, sizeof(struct wallet_account)),
+		.account_pointers = mp_arena_array(arena, count, sizeof(struct wallet_account *)),
+		.entries = mp_arena_array(arena, count, sizeof(struct wallet_entry *)),
+	};
+	return out->keys != NULL && out->seqs != NULL && out->accounts != NULL &&
+			       out->account_pointers != NULL && out->entries != NULL
+		       ? MP_OK
+		       : MP_NOMEM;
+}
+
+static void sides_add(struct sides *sides, const struct wallet_key *key, int64_t seq)
+{
+	size_t at = sides->count++;
+
+	sides->keys[at] = key;
+	sides->seqs[at] = seq;
+	sides->accounts[at].key = *key;
+	sides->account_pointers[at] = &sides->accounts[at];
+}
+
+static void sides_add_transfer(struct sides *sides, const struct wallet_transfer *transfer)
+{
+	for (size_t i = 0; i < transfer->legs_count; i++) {
+		sides_add(sides, &transfer->legs[i].from, transfer->legs[i].from_seq);
+		sides_add(sides, &transfer->legs[i].to, transfer->legs[i].to_seq);
+	}
+}
+
+/* Checks one posted transfer, whose sides are those from first on. */
+static void check_sides(struct audit *audit, const struct wallet_transfer *transfer,
+	const struct sides *sides, size_t first)
+{
 	__int128 sum = 0;
 
-	for (size_t i = 0; i < transfer->legs_count; i++) {
-		const struct wallet_leg *leg = &transfer->legs[i];
-		accounts[2 * i] = &leg->from;
-		accounts[2 * i + 1] = &leg->to;
-		seqs[2 * i] = leg->from_seq;
-		seqs[2 * i + 1] = leg->to_seq;
-	}
-	mp_arena_reset(audit->lookup);
-	enum mp_rc rc =
-		wallet_db_entries_get(audit->db, accounts, seqs, count, audit->lookup, entries);
-	if (rc == MP_CORRUPT) {
-		problem(audit, "transfer %s: an entry cannot be read", transfer->id.text);
-		return MP_OK;
-	}
-	if (rc != MP_OK)
-		return rc;
-	for (size_t i = 0; i < count; i++) {
-		const struct wallet_entry *entry = entries[i];
-		if (entry == NULL || entry->seq != seqs[i] || !transfer_explains(transfer, entry)) {
-			problem(audit, "transfer %s: entry %lld of %s %s is missing or says else",
-				transfer->id.text, (long long)seqs[i], accounts[i]->name,
-				accounts[i]->currency);
-			return MP_OK;
+	for (size_t i = first; i < first + 2 * transfer->legs_count; i++) {
+		const struct wallet_entry *entry = sides->entries[i];
+		const char *wrong = NULL;
+		if (entry == NULL)
+			wrong = "is missing";
+		else if (entry->seq != sides->seqs[i] || !transfer_explains(transfer, entry))
+			wrong = "says else";
+		else if (sides->accounts[i].seq < entry->seq)
+			wrong = "is not in its account";
+		if (wrong != NULL) {
+			problem(audit, "transfer %s: entry %lld of %s %s %s", transfer->id.text,
+				(long long)sides->seqs[i], sides->keys[i]->name,
+				sides->keys[i]->currency, wrong);
+			return;
 		}
 		sum += entry->amount_minor;
 	}
 	if (sum != 0)
 		problem(audit, "transfer %s does not sum to zero", transfer->id.text);
-	return MP_OK;
+}
+
+/* Checks that all sides of posted transfers are in the accounts' entries. */
+static enum mp_rc check_transfers(
+	struct audit *audit, const struct wallet_transfer *const *transfers, size_t count)
+{
+	struct sides sides;
+	size_t sides_count = 0;
+
+	for (size_t i = 0; i < count; i++)
+		sides_count += 2 * transfers[i]->legs_count;
+	if (sides_count == 0)
+		return MP_OK;
+	mp_arena_reset(audit->lookup);
+	enum mp_rc rc = sides_new(audit->lookup, sides_count, &sides);
+	if (rc != MP_OK)
+		return rc;
+	for (size_t i = 0; i < count; i++)
+		sides_add_transfer(&sides, transfers[i]);
+	/* The entry first: an account that was read later has it, if it is right. */
+	rc = wallet_db_entries_get(
+		audit->db, sides.keys, sides.seqs, sides.count, audit->lookup, sides.entries);
+	if (rc == MP_OK)
+		rc = wallet_db_accounts_get(
+			audit->db, sides.account_pointers, sides.count, audit->lookup);
+	if (rc == MP_CORRUPT && count > 1) {
+		/* One of them cannot be read: which one, each tells alone. */
+		rc = MP_OK;
+		for (size_t i = 0; i < count && rc == MP_OK; i++)
+			rc = check_transfers(audit, &transfers[i], 1);
+		return rc;
+	}
+	if (rc == MP_CORRUPT) {
+		problem(audit, "transfer %s: an entry or account of it cannot be read",
+			transfers[0]->id.text);
+		return MP_OK;
+	}
+	for (size_t i = 0, first = 0; i < count && rc == MP_OK; i++) {
+		check_sides(audit, transfers[i], &sides, first);
+		first += 2 * transfers[i]->legs_count;
+	}
+	return rc;
 }
 
 /* --- all of it --- */
 
-/* Accounts first: checking them uses the page's memory. */
+/* Posted transfers of a page, some at a time: as many as the lookups have memory for. */
+static enum mp_rc check_page_transfers(struct audit *audit, const struct wallet_rows_page *page)
+{
+	const struct wallet_transfer *waiting[PAGE_ITEMS];
+	size_t count = 0;
+	size_t legs = 0;
+	enum mp_rc rc = MP_OK;
+
+	for (size_t i = 0; i < page->count && rc == MP_OK; i++) {
+		const struct wallet_row *row = &page->rows[i];
+		if (row->kind != WALLET_ROW_TRANSFER)
+			continue;
+		audit->report->transfers++;
+		if (row->transfer->outcome != WALLET_POSTED)
+			continue;
+		waiting[count++] = row->transfer;
+		legs += row->transfer->legs_count;
+		if (legs < PAGE_ITEMS)
+			continue;
+		rc = check_transfers(audit, waiting, count);
+		count = 0;
+		legs = 0;
+	}
+	return rc == MP_OK ? check_transfers(audit, waiting, count) : rc;
+}
+
 static enum mp_rc check_page(struct audit *audit, const struct wallet_rows_page *page)
 {
 	enum mp_rc rc = MP_OK;
 
 	for (size_t i = 0; i < page->count && rc == MP_OK; i++) {
 		const struct wallet_row *row = &page->rows[i];
-		switch (row->kind) {
-		case WALLET_ROW_ACCOUNT:
+		if (row->kind == WALLET_ROW_DAMAGED) {
+			problem(audit, "%s cannot be read", row->pk);
+		} else if (row->kind == WALLET_ROW_ACCOUNT) {
 			audit->report->accounts++;
 			add_to_total(
 				audit, row->account->key.currency, row->account->balance_minor);
 			rc = check_account(audit, row->account);
-			break;
-		case WALLET_ROW_TRANSFER:
-			audit->report->transfers++;
-			if (row->transfer->outcome == WALLET_POSTED)
-				rc = check_transfer(audit, row->transfer);
-			break;
-		case WALLET_ROW_DAMAGED:
-			problem(audit, "%s cannot be read", row->pk);
-			break;
 		}
 	}
-	return rc;
+	return rc == MP_OK ? check_page_transfers(audit, page) : rc;
 }
 
 static enum mp_rc check_rows(struct audit *audit, struct mp_arena *rows_arena)
@@ -330,7 +419,8 @@ static enum mp_rc check_partials(struct audit *audit)
 		}
 		bool before = audit->problems;
 		audit->problems = false;
-		rc = check_transfer(audit, transfer);
+		const struct wallet_transfer *one = transfer;
+		rc = check_transfers(audit, &one, 1);
 		if (rc != MP_OK)
 			return rc;
 		if (!audit->problems)

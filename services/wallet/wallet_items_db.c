@@ -46,8 +46,7 @@ void wallet_sk_entry(int64_t seq, char out_sk[WALLET_SK_SIZE])
 {
 	char *at = put(out_sk, SK_ENTRY_PREFIX, sizeof(SK_ENTRY_PREFIX) - 1);
 
-	assert(seq >= 0 &&
-		seq < 10000000000000000); /* 16 digits: a century at 3 million a second */
+	assert(seq >= 0 && seq <= WALLET_SEQ_MAX); /* SEQ_DIGITS of them */
 	at[SEQ_DIGITS] = '\0';
 	for (size_t i = SEQ_DIGITS; i-- > 0; seq /= 10)
 		at[i] = (char)('0' + seq % 10);
@@ -195,7 +194,8 @@ enum mp_rc wallet_account_from_item(const struct mp_item *item, struct wallet_ac
 	enum mp_rc rc = mp_item_read_end(&r);
 	if (rc != MP_OK)
 		return rc;
-	if (account.seq < 1 || !mp_unhex(chain, WALLET_CHAIN_BYTES, account.chain))
+	if (account.seq < 1 || account.seq > WALLET_SEQ_MAX ||
+		!mp_unhex(chain, WALLET_CHAIN_BYTES, account.chain))
 		return MP_CORRUPT;
 	*out_account = account;
 	return MP_OK;
@@ -259,6 +259,9 @@ static enum mp_rc read_leg(const struct mp_map *map, const char *currency, struc
 	mp_item_read_int(&r, "from_seq", &leg->from_seq);
 	mp_item_read_int(&r, "to_seq", &leg->to_seq);
 	enum mp_rc rc = mp_item_read_end(&r);
+	if (rc == MP_OK && (leg->from_seq < 0 || leg->from_seq > WALLET_SEQ_MAX ||
+				   leg->to_seq < 0 || leg->to_seq > WALLET_SEQ_MAX))
+		rc = MP_CORRUPT;
 	if (rc == MP_OK)
 		rc = read_stored_name(from, currency, &leg->from);
 	if (rc == MP_OK)

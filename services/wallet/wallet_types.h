@@ -16,6 +16,7 @@
 #define WALLET_REASON_MAX 32
 #define WALLET_SHARDS_MAX 256
 #define WALLET_CHAIN_BYTES 32
+#define WALLET_SEQ_MAX 9999999999999999 /* a century at 3 million entries a second */
 #define WALLET_ACCOUNT_NAME_SIZE 44
 
 /* A system account has a name of at most so many bytes after "system:", its shard included. */
