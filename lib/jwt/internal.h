@@ -21,23 +21,24 @@ struct mp_jwt_key {
 };
 
 struct mp_jwt_keys {
-	pthread_rwlock_t lock; /* guards keys, count and generation */
+	/*
+	 * Held for reading while a token is verified and remembered, so that no token of a key that
+	 * leaves can slip into the cache behind its flush. Writers go first: who sends many wrong
+	 * tokens does not keep the keys from changing.
+	 */
+	pthread_rwlock_t lock; /* guards keys and count */
 	struct mp_jwt_key keys[MP_JWT_KEYS_MAX];
 	size_t count;
-	uint64_t generation; /* one more whenever a key leaves */
 	struct mp_token_cache *cache;
 };
 
 /*
- * A new reference to the key of kid, and the set's generation. MP_UNAVAILABLE without any keys,
- * MP_NOT_FOUND.
+ * The key of kid, and the set held as it is until mp_jwt_keys_release. MP_UNAVAILABLE without any
+ * keys, MP_NOT_FOUND: nothing is held.
  */
-enum mp_rc mp_jwt_keys_find(struct mp_jwt_keys *keys, const char *kid, json_t **out_jwk,
-	uint64_t *out_generation) MP_MUST_CHECK;
-
-/* Remembers a verified token, unless a key has left the set since generation. */
-void mp_jwt_keys_remember(
-	struct mp_jwt_keys *keys, uint64_t generation, const struct mp_token_entry *entry);
+enum mp_rc mp_jwt_keys_hold(
+	struct mp_jwt_keys *keys, const char *kid, const json_t **out_jwk) MP_MUST_CHECK;
+void mp_jwt_keys_release(struct mp_jwt_keys *keys);
 
 /* mp_jwks_open with its times given: for tests. */
 enum mp_rc mp_jwks_open_paced(const char *url, int64_t interval_ms, int64_t wanted_ms,

@@ -4,6 +4,17 @@
 #include "base/text.h"
 #include "jwt/internal.h"
 
+/* None of these can fail on Linux. */
+static void init_lock(pthread_rwlock_t *lock)
+{
+	pthread_rwlockattr_t attr;
+
+	(void)pthread_rwlockattr_init(&attr);
+	(void)pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	(void)pthread_rwlock_init(lock, &attr);
+	(void)pthread_rwlockattr_destroy(&attr);
+}
+
 enum mp_rc mp_jwt_keys_new(struct mp_jwt_keys **out_keys)
 {
 	struct mp_jwt_keys *keys = calloc(1, sizeof(*keys));
@@ -15,7 +26,7 @@ enum mp_rc mp_jwt_keys_new(struct mp_jwt_keys **out_keys)
 		free(keys);
 		return MP_NOMEM;
 	}
-	(void)pthread_rwlock_init(&keys->lock, NULL); /* cannot fail on Linux */
+	init_lock(&keys->lock);
 	*out_keys = keys;
 	return MP_OK;
 }
@@ -105,40 +116,28 @@ enum mp_rc mp_jwt_keys_set(struct mp_jwt_keys *keys, const json_t *jwks)
 	memcpy(gone, keys->keys, sizeof(gone));
 	memcpy(keys->keys, fresh, sizeof(fresh));
 	keys->count = fresh_count;
-	if (!keeps_all(gone, gone_count, fresh, fresh_count)) {
-		keys->generation++;
+	if (!keeps_all(gone, gone_count, fresh, fresh_count))
 		mp_token_cache_flush(keys->cache);
-	}
 	(void)pthread_rwlock_unlock(&keys->lock);
 
 	release(gone, gone_count);
 	return MP_OK;
 }
 
-enum mp_rc mp_jwt_keys_find(
-	struct mp_jwt_keys *keys, const char *kid, json_t **out_jwk, uint64_t *out_generation)
+enum mp_rc mp_jwt_keys_hold(struct mp_jwt_keys *keys, const char *kid, const json_t **out_jwk)
 {
-	enum mp_rc rc = MP_NOT_FOUND;
-
 	(void)pthread_rwlock_rdlock(&keys->lock);
 	const struct mp_jwt_key *key = find_kid(keys->keys, keys->count, kid);
 	if (key != NULL) {
-		*out_jwk = json_incref(key->public_jwk);
-		*out_generation = keys->generation;
-		rc = MP_OK;
-	} else if (keys->count == 0) {
-		rc = MP_UNAVAILABLE;
+		*out_jwk = key->public_jwk;
+		return MP_OK;
 	}
+	enum mp_rc rc = keys->count == 0 ? MP_UNAVAILABLE : MP_NOT_FOUND;
 	(void)pthread_rwlock_unlock(&keys->lock);
 	return rc;
 }
 
-void mp_jwt_keys_remember(
-	struct mp_jwt_keys *keys, uint64_t generation, const struct mp_token_entry *entry)
+void mp_jwt_keys_release(struct mp_jwt_keys *keys)
 {
-	/* Under the lock, so that a flush cannot come between the question and the answer. */
-	(void)pthread_rwlock_rdlock(&keys->lock);
-	if (keys->generation == generation)
-		mp_token_cache_add(keys->cache, entry);
 	(void)pthread_rwlock_unlock(&keys->lock);
 }

@@ -181,23 +181,22 @@ static enum mp_rc verify_anew(struct mp_jwt_keys *keys, enum mp_auth want, const
 	const char *typ = want == MP_AUTH_USER ? MP_JWT_TYP_USER : MP_JWT_TYP_SERVICE;
 	struct token_parts parts;
 	char kid[MP_JWT_KID_MAX + 1];
-	json_t *public_jwk = NULL;
-	uint64_t generation = 0;
+	const json_t *public_jwk = NULL;
 
 	if (!split(token, token_len, &parts))
 		return MP_UNAUTHENTICATED;
 	enum mp_rc rc = check_header(&parts, typ, kid);
 	if (rc != MP_OK)
 		return rc;
-	rc = mp_jwt_keys_find(keys, kid, &public_jwk, &generation);
+	rc = mp_jwt_keys_hold(keys, kid, &public_jwk);
 	if (rc != MP_OK)
 		return rc;
 	rc = check_signature(&parts, public_jwk);
-	json_decref(public_jwk);
 	if (rc == MP_OK)
 		rc = check_claims(&parts, want, now_s, entry);
 	if (rc == MP_OK)
-		mp_jwt_keys_remember(keys, generation, entry);
+		mp_token_cache_add(keys->cache, entry);
+	mp_jwt_keys_release(keys);
 	return rc;
 }
 

@@ -1,6 +1,5 @@
 #include "tokens.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,9 +23,9 @@ struct tokens {
 	struct mp_sink sink;
 	struct mp_jwt_keys *verifier_keys;
 
-	pthread_rwlock_t keys_lock; /* guards active and jwks */
-	json_t *active;		    /* private; replaced, never changed */
-	json_t *jwks;		    /* public; likewise */
+	pthread_rwlock_t keys_lock; /* guards active and jwks; held while signing */
+	json_t *active;		    /* private */
+	json_t *jwks;		    /* public */
 
 	pthread_mutex_t lock; /* guards stopping */
 	pthread_cond_t wake;
@@ -282,11 +281,8 @@ static enum mp_rc sign(
 	struct tokens *tokens, const struct mp_jwt_claims *claims, char out_token[MP_JWT_TEXT_MAX])
 {
 	(void)pthread_rwlock_rdlock(&tokens->keys_lock);
-	json_t *jwk = json_incref(tokens->active);
+	enum mp_rc rc = mp_jwt_sign(tokens->active, claims, out_token);
 	(void)pthread_rwlock_unlock(&tokens->keys_lock);
-
-	enum mp_rc rc = mp_jwt_sign(jwk, claims, out_token);
-	json_decref(jwk);
 	return rc == MP_INVALID ? MP_BUG : rc; /* key and claims are our own */
 }
 
@@ -323,10 +319,11 @@ enum mp_rc tokens_sign_service(struct tokens *tokens, const char *client_id, con
 enum mp_rc tokens_jwks(struct tokens *tokens, json_t **out_jwks)
 {
 	(void)pthread_rwlock_rdlock(&tokens->keys_lock);
-	json_t *jwks = json_incref(tokens->jwks);
+	json_t *jwks = json_deep_copy(tokens->jwks);
 	(void)pthread_rwlock_unlock(&tokens->keys_lock);
 
-	assert(jwks != NULL);
+	if (jwks == NULL)
+		return MP_NOMEM;
 	*out_jwks = jwks;
 	return MP_OK;
 }

@@ -34,7 +34,7 @@ enum mp_rc tokens_sign_user(struct tokens *tokens, const struct mp_id *user_id,
 enum mp_rc tokens_sign_service(struct tokens *tokens, const char *client_id, const char *scopes,
 	int64_t now_ms, char out_token[MP_JWT_TEXT_MAX]) MP_MUST_CHECK;
 
-/* The JWK Set (RFC 7517) of public keys; the caller owns it. */
+/* The JWK Set (RFC 7517) of public keys; the caller owns it. MP_NOMEM. */
 enum mp_rc tokens_jwks(struct tokens *tokens, json_t **out_jwks) MP_MUST_CHECK;
 
 struct mp_verifier tokens_verifier(struct tokens *tokens);

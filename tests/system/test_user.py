@@ -45,6 +45,7 @@ class UserService:
             "JWKS_URL": "http://127.0.0.1:1/jwks.json",
             "ARGON2_MIB": "1",
             "ARGON2_T": "1",
+            **{name: text for name, text in os.environ.items() if name.endswith("SAN_OPTIONS")},
             **environment,
         }
         self.process = None
