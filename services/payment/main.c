@@ -25,7 +25,7 @@ static struct payment_config config;
 
 #define FIELD(name) offsetof(struct payment_config, name)
 
-/* A session is stored before it is opened: so long may opening it take. */
+/* A session is stored before it is opened: so long may opening it take, or clocks differ. */
 #define SESSION_OPENING_S_MIN 300
 
 static const struct mp_setting settings[] = {
@@ -45,7 +45,8 @@ static const struct mp_setting settings[] = {
 	{"REDRIVE_S", MP_SETTING_INT, "30", FIELD(redrive_s), 1, 3600, NULL,
 		"seconds after which a payment that stands still is driven again"},
 	{"SESSION_TTL_S", MP_SETTING_INT, "3600", FIELD(session_ttl_s),
-		STRIPE_SESSION_TTL_S_MIN + SESSION_OPENING_S_MIN, STRIPE_SESSION_TTL_S_MAX, NULL,
+		STRIPE_SESSION_TTL_S_MIN + SESSION_OPENING_S_MIN,
+		STRIPE_SESSION_TTL_S_MAX - SESSION_OPENING_S_MIN, NULL,
 		"seconds that a payer has at the provider's page"},
 	{"PROVIDER_TIMEOUT_MS", MP_SETTING_INT, "8000", FIELD(provider_timeout_ms), 100, 60000,
 		NULL, "milliseconds that a call to the provider may take"},

@@ -60,8 +60,8 @@ static enum trouble meet(struct fake_provider *p)
 	return p->trouble;
 }
 
-static enum mp_rc fake_create(void *ctx, const struct stripe_order *order, struct mp_arena *arena,
-	struct stripe_session *out, char reterr_reason[160])
+static enum mp_rc unlocked_create(void *ctx, const struct stripe_order *order,
+	struct mp_arena *arena, struct stripe_session *out, char reterr_reason[160])
 {
 	struct fixture *f = ctx;
 	struct fake_provider *p = &f->provider;
@@ -95,7 +95,7 @@ static enum mp_rc fake_create(void *ctx, const struct stripe_order *order, struc
 	return trouble == TROUBLE_LOST ? MP_UNKNOWN : MP_OK;
 }
 
-static enum mp_rc fake_retrieve(
+static enum mp_rc unlocked_retrieve(
 	void *ctx, const char *session_id, struct mp_arena *arena, struct stripe_session *out)
 {
 	struct fixture *f = ctx;
@@ -109,7 +109,7 @@ static enum mp_rc fake_retrieve(
 	return MP_OK;
 }
 
-static enum mp_rc fake_expire(
+static enum mp_rc unlocked_expire(
 	void *ctx, const char *session_id, struct mp_arena *arena, struct stripe_session *out)
 {
 	struct fixture *f = ctx;
@@ -125,6 +125,39 @@ static enum mp_rc fake_expire(
 	s->status = STRIPE_EXPIRED;
 	copy_session(s, arena, out);
 	return trouble == TROUBLE_LOST ? MP_UNKNOWN : MP_OK;
+}
+
+static enum mp_rc fake_create(void *ctx, const struct stripe_order *order, struct mp_arena *arena,
+	struct stripe_session *out, char reterr_reason[160])
+{
+	struct fixture *f = ctx;
+
+	pthread_mutex_lock(&f->provider.lock);
+	enum mp_rc rc = unlocked_create(ctx, order, arena, out, reterr_reason);
+	pthread_mutex_unlock(&f->provider.lock);
+	return rc;
+}
+
+static enum mp_rc fake_retrieve(
+	void *ctx, const char *session_id, struct mp_arena *arena, struct stripe_session *out)
+{
+	struct fixture *f = ctx;
+
+	pthread_mutex_lock(&f->provider.lock);
+	enum mp_rc rc = unlocked_retrieve(ctx, session_id, arena, out);
+	pthread_mutex_unlock(&f->provider.lock);
+	return rc;
+}
+
+static enum mp_rc fake_expire(
+	void *ctx, const char *session_id, struct mp_arena *arena, struct stripe_session *out)
+{
+	struct fixture *f = ctx;
+
+	pthread_mutex_lock(&f->provider.lock);
+	enum mp_rc rc = unlocked_expire(ctx, session_id, arena, out);
+	pthread_mutex_unlock(&f->provider.lock);
+	return rc;
 }
 
 static enum mp_rc fake_intent_failed(
@@ -212,6 +245,7 @@ int fixture_setup(void **state)
 	char error[256];
 
 	assert_non_null(f);
+	pthread_mutex_init(&f->provider.lock, NULL);
 	must(mp_crypto_init());
 	mp_log_init("test", "error");
 	must(mp_text_copy(f->folder, sizeof(f->folder), "/tmp/moneypal-payment-XXXXXX"));
@@ -248,6 +282,7 @@ int fixture_teardown(void **state)
 	mp_outbox_close(f->app.db.outbox);
 	mp_store_close(f->store);
 	mp_arena_free(f->arena);
+	pthread_mutex_destroy(&f->provider.lock);
 	(void)nftw(f->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 	free(f);
 	return 0;
@@ -255,8 +290,8 @@ int fixture_teardown(void **state)
 
 /* --- requests --- */
 
-enum mp_rc fixture_create(struct fixture *f, const struct mp_id *paid_to, int64_t minor,
-	enum payment_source source, const char *key, struct payment *out)
+enum mp_rc fixture_create_in(struct fixture *f, struct mp_arena *arena, const struct mp_id *paid_to,
+	int64_t minor, enum payment_source source, const char *key, struct payment *out)
 {
 	const struct mp_id nobody = {""};
 	const struct payment order = {
@@ -272,7 +307,13 @@ enum mp_rc fixture_create(struct fixture *f, const struct mp_id *paid_to, int64_
 
 	must(mp_text_format(body, sizeof(body), "%" PRId64 "/%d", minor, (int)source));
 	mp_sha256_hex(body, strlen(body), request.digest);
-	return payment_create(&f->app, &order, &request, f->now_ms, f->arena, out, &problem);
+	return payment_create(&f->app, &order, &request, f->now_ms, arena, out, &problem);
+}
+
+enum mp_rc fixture_create(struct fixture *f, const struct mp_id *paid_to, int64_t minor,
+	enum payment_source source, const char *key, struct payment *out)
+{
+	return fixture_create_in(f, f->arena, paid_to, minor, source, key, out);
 }
 
 static struct payment create_or_fail(

@@ -1,6 +1,8 @@
 #ifndef MP_PAYMENT_TEST_FIXTURE_H
 #define MP_PAYMENT_TEST_FIXTURE_H
 
+#include <pthread.h>
+
 #include "base/testing.h"
 #include "payment.h"
 #include "store/fault.h"
@@ -35,6 +37,7 @@ struct fake_session {
 #define FAKE_SESSIONS_MAX 64
 
 struct fake_provider {
+	pthread_mutex_t lock; /* over all below */
 	struct fake_session sessions[FAKE_SESSIONS_MAX];
 	size_t count;
 	enum trouble trouble;
@@ -61,6 +64,8 @@ int fixture_teardown(void **state);
 /* Ada's payment with a key; paid_to NULL: a top-up. */
 enum mp_rc fixture_create(struct fixture *f, const struct mp_id *paid_to, int64_t minor,
 	enum payment_source source, const char *key, struct payment *out);
+enum mp_rc fixture_create_in(struct fixture *f, struct mp_arena *arena, const struct mp_id *paid_to,
+	int64_t minor, enum payment_source source, const char *key, struct payment *out);
 struct payment fixture_pay(struct fixture *f, int64_t minor, enum payment_source source);
 struct payment fixture_top_up(struct fixture *f, int64_t minor);
 struct payment fixture_get(struct fixture *f, const struct mp_id *id);
