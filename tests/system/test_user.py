@@ -558,7 +558,7 @@ def test_the_cookie_is_secure_behind_https(tmp_path, name):
 
 @pytest.mark.parametrize("environment, told", [
     ({"CLIENTS_FILE": "/nowhere/clients.json"}, "/nowhere/clients.json"),
-    ({"LISTEN": "300.0.0.1:1"}, "300.0.0.1"),
+    ({"LISTEN": "192.0.2.1:1"}, "192.0.2.1"),
 ])
 def test_what_cannot_start_says_why(tmp_path, environment, told):
     service = UserService(tmp_path / "user", **environment)
@@ -571,6 +571,7 @@ def test_what_cannot_start_says_why(tmp_path, environment, told):
 @pytest.mark.parametrize("environment, told", [
     ({"ARGON2_MIB": "0"}, "ARGON2_MIB"),
     ({"ARGON2_T": "two"}, "ARGON2_T"),
+    ({"LISTEN": "300.0.0.1:1"}, "LISTEN"),
     ({"CLIENTS_FILE": None}, "CLIENTS_FILE"),
     ({"HASHING_MAX": "-1", "PUBLIC_URL": None}, "PUBLIC_URL"),
 ])
