@@ -16,6 +16,7 @@
 #define KIND_BYTES_MAX 32
 #define PAGE_ROWS 64
 #define POLL_MS 1000 /* for rows of other replicas, and of commits that woke nobody */
+#define MOMENT_MS 20
 #define SCAN_ARENA_BYTES (4 * 1024 * 1024)
 #define WORK_ARENA_BYTES (16 * 1024 * 1024)
 #define TIME_DIGITS 13
@@ -287,7 +288,8 @@ static enum mp_rc move(
 	return rc == MP_STALE ? MP_OK : rc;
 }
 
-static enum mp_rc work_on(struct worker *worker, const struct work *work)
+/* out_again_at_ms: when it is moved; untouched when it is done. */
+static enum mp_rc work_on(struct worker *worker, const struct work *work, int64_t *out_again_at_ms)
 {
 	const struct mp_key key = {work->key.pk, work->key.sk};
 	struct mp_due *due = worker->due;
@@ -299,6 +301,7 @@ static enum mp_rc work_on(struct worker *worker, const struct work *work)
 	mp_trace_end();
 	if (result.done)
 		return mp_store_erase(due->store, &key, 1);
+	*out_again_at_ms = result.again_at_ms;
 	mp_arena_reset(worker->arena);
 	return move(due, work, result.again_at_ms, worker->arena);
 }
@@ -308,16 +311,21 @@ static void take_and_work(struct worker *worker)
 {
 	struct mp_due *due = worker->due;
 	struct work work = due->waiting[due->waiting_next++];
+	int64_t again_at_ms = INT64_MAX;
 
 	worker->current = work.id;
 	worker->busy = true;
 	pthread_mutex_unlock(&due->mutex);
-	enum mp_rc rc = work_on(worker, &work);
+	enum mp_rc rc = work_on(worker, &work, &again_at_ms);
+	int64_t now_ms = mp_clock_ms();
 	pthread_mutex_lock(&due->mutex);
 	worker->busy = false;
 	tell(due, "due_write_failed", rc);
 	if (rc != MP_OK) /* its row is still there: not at once again */
-		due->next_scan_ms = mp_clock_ms() + POLL_MS;
+		due->next_scan_ms = now_ms + POLL_MS;
+	else if (again_at_ms < due->next_scan_ms) /* no sooner than in a moment, come what may */
+		due->next_scan_ms =
+			again_at_ms > now_ms + MOMENT_MS ? again_at_ms : now_ms + MOMENT_MS;
 }
 
 static void *run(void *arg)
