@@ -173,13 +173,18 @@ static enum mp_rc open_socket(struct mp_amqp *amqp)
 {
 	struct timeval timeout = {.tv_sec = CONNECT_TIMEOUT_S};
 	unsigned send_timeout_ms = SEND_TIMEOUT_MS;
+	char doing[80];
 
 	amqp->state = amqp_new_connection();
 	amqp_socket_t *socket = amqp->state != NULL ? amqp_tcp_socket_new(amqp->state) : NULL;
 	if (socket == NULL)
 		return mp_amqp_lose(amqp, "connecting", "no memory");
 
-	enum mp_rc rc = mp_amqp_check(amqp, "connecting",
+	enum mp_rc rc = mp_text_format(doing, sizeof(doing), "connecting to %.40s port %d",
+		amqp->info.host, amqp->info.port);
+	if (rc != MP_OK)
+		return mp_amqp_lose(amqp, "connecting", mp_rc_name(rc));
+	rc = mp_amqp_check(amqp, doing,
 		amqp_socket_open_noblock(socket, amqp->info.host, amqp->info.port, &timeout));
 	if (rc != MP_OK)
 		return rc;

@@ -384,16 +384,20 @@ unsigned record_calls(struct record *record, const struct mp_id *id)
 	return calls;
 }
 
+unsigned record_acked(struct record *record)
+{
+	pthread_mutex_lock(&record->mutex);
+	unsigned acked = record->acked;
+	pthread_mutex_unlock(&record->mutex);
+	return acked;
+}
+
 bool record_wait_acked(struct record *record, unsigned ids, int timeout_ms)
 {
 	int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
-	unsigned acked;
 
-	do {
+	do
 		sleep_ms(10);
-		pthread_mutex_lock(&record->mutex);
-		acked = record->acked;
-		pthread_mutex_unlock(&record->mutex);
-	} while (acked < ids && mp_clock_mono_ms() < deadline_ms);
-	return acked >= ids;
+	while (record_acked(record) < ids && mp_clock_mono_ms() < deadline_ms);
+	return record_acked(record) >= ids;
 }

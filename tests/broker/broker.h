@@ -102,6 +102,8 @@ void record_handle(
 	void *record, struct mp_arena *arena, struct mp_delivery *deliveries, size_t count);
 unsigned record_calls(struct record *record, const struct mp_id *id);
 
+unsigned record_acked(struct record *record);
+
 /* Waits until so many different ids were acked; false after timeout_ms. */
 bool record_wait_acked(struct record *record, unsigned ids, int timeout_ms);
 

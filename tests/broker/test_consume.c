@@ -273,7 +273,7 @@ static void two_consumers_share_a_queue(void **state)
 		open_consumer(record, NULL), open_consumer(other, NULL)};
 	sleep_ms(1000);
 	struct batch *batch = published(2000);
-	for (int i = 0; i < 400 && record->acked + other->acked < 2000; i++)
+	for (int i = 0; i < 400 && record_acked(record) + record_acked(other) < 2000; i++)
 		sleep_ms(25);
 	mp_consumer_close(consumers[0]);
 	mp_consumer_close(consumers[1]);

@@ -77,10 +77,12 @@ static void what_was_confirmed_is_consumed_though_the_broker_is_killed(void **st
 	struct stream stream;
 
 	record->handler_ms = 2;
-	start_stream(&stream, 10000, &notes);
 	assert_int_equal(mp_consumer_open(broker_url(), MP_QUEUE_BILLING, record_handle, record,
 				 &sink, &consumer),
 		MP_OK);
+	for (int i = 0; i < 100 && notes_count(&consumer_notes, "broker_up") == 0; i++)
+		sleep_ms(50);
+	start_stream(&stream, 10000, &notes);
 	for (size_t kills = 1; kills <= 2; kills++) {
 		wait_confirmed(&stream, kills * 3000);
 		broker_do("kill");
@@ -103,7 +105,8 @@ static void what_was_confirmed_is_consumed_though_the_broker_is_killed(void **st
 	/* Once when it goes, and again only when the reason for staying away changes. */
 	assert_true(notes_count(&notes, "broker_down") >= 2);
 	assert_true(notes_count(&notes, "broker_down") <= 10);
-	assert_true(notes_count(&consumer_notes, "broker_up") >= 3);
+	/* Waiting for its next try, it may have missed the broker's life between the kills. */
+	assert_true(notes_count(&consumer_notes, "broker_up") >= 2);
 	assert_int_equal(queue_length(MP_QUEUE_BILLING), 0);
 	record_free(record);
 	batch_free(stream.batch);
