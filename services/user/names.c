@@ -160,6 +160,11 @@ const char *email_fault(const char *text)
 	return is_domain(at + 1) ? NULL : fault;
 }
 
+const char *password_fault(const char *text)
+{
+	return names_length(text) < PASSWORD_CHARS_MIN ? "must have at least 8 characters" : NULL;
+}
+
 /* --- folding --- */
 
 static locale_t utf8_locale;

@@ -11,6 +11,7 @@
 const char *user_name_fault(const char *text);
 const char *person_name_fault(const char *text);
 const char *email_fault(const char *text);
+const char *password_fault(const char *text);
 
 /* Code points in a UTF-8 text. */
 size_t names_length(const char *text);

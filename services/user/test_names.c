@@ -112,6 +112,18 @@ static void email_addresses_are_sane(void **state)
 	assert_int_equal(CHECK(email_fault, rows), 0);
 }
 
+static void passwords_are_long_enough_in_characters(void **state)
+{
+	static const struct row rows[] = {
+		{"12345678", true},
+		{"1234567", false},
+		{"\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9", false},
+		{"        ", true},
+	};
+
+	assert_int_equal(CHECK(password_fault, rows), 0);
+}
+
 static void folding_ignores_case_and_spaces(void **state)
 {
 	static const struct {
@@ -205,6 +217,7 @@ int main(void)
 		cmocka_unit_test(user_names_are_plain),
 		cmocka_unit_test(person_names_are_anyones_but_seen),
 		cmocka_unit_test(email_addresses_are_sane),
+		cmocka_unit_test(passwords_are_long_enough_in_characters),
 		cmocka_unit_test(folding_ignores_case_and_spaces),
 		cmocka_unit_test(folding_cuts_at_a_character),
 		cmocka_unit_test(people_are_indexed_by_each_name_once),

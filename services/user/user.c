@@ -108,7 +108,7 @@ enum mp_rc user_search(const struct user_db *db, struct mp_arena *arena, const c
 	struct search_text wanted;
 
 	names_search_text(text, &wanted);
-	if (wanted.prefix_bytes == 0)
+	if (wanted.prefix_bytes == 0 || names_length(text) > SEARCH_CHARS_MAX)
 		return MP_INVALID;
 	return user_db_search(db, arena, &wanted, out_users, out_count);
 }

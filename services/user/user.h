@@ -12,7 +12,7 @@
 
 struct user_registration {
 	const char *user_name;
-	const char *password; /* PASSWORD_BYTES_MIN..MAX */
+	const char *password; /* at most PASSWORD_BYTES_MAX */
 	const char *first_name;
 	const char *last_name;
 	const char *email; /* NULL: none */
@@ -44,7 +44,7 @@ enum mp_rc user_get(const struct user_db *db, struct mp_arena *arena, const stru
 
 /*
  * People whose user name, first name, full name or last name begins with text, whatever its case.
- * MP_INVALID: fewer than SEARCH_CHARS_MIN characters.
+ * MP_INVALID: fewer than SEARCH_CHARS_MIN characters, or more than SEARCH_CHARS_MAX.
  */
 enum mp_rc user_search(const struct user_db *db, struct mp_arena *arena, const char *text,
 	struct user out_users[SEARCH_RESULTS_MAX], size_t *out_count) MP_MUST_CHECK;

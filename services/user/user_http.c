@@ -90,8 +90,7 @@ static enum mp_rc registration_from_request(struct mp_request *req, struct user_
 	read_person_name(&r, "last_name", &registration.last_name);
 	read_ruled(&r, "user_name", USER_NAME_MIN, USER_NAME_MAX, user_name_fault,
 		&registration.user_name);
-	mp_json_read_text(
-		&r, "password", PASSWORD_BYTES_MIN, PASSWORD_BYTES_MAX, &registration.password);
+	read_ruled(&r, "password", 1, PASSWORD_BYTES_MAX, password_fault, &registration.password);
 	read_email(&r, &registration.email);
 	rc = mp_json_read_end(&r);
 	if (rc == MP_OK)
@@ -240,7 +239,7 @@ static enum mp_rc get_users(struct mp_request *req, struct mp_response *res, voi
 	if (rc == MP_INVALID) {
 		const struct mp_field_errors *errors = mp_request_field_errors(req);
 
-		errors->add(errors->ctx, "query", "must have at least 3 characters");
+		errors->add(errors->ctx, "query", "must have 3 to 129 characters");
 	}
 	if (rc != MP_OK)
 		return rc;

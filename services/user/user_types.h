@@ -29,6 +29,7 @@ struct user {
 
 /* What a person is found by, folded (names.h); search rows follow from it. */
 #define SEARCH_CHARS_MIN 3
+#define SEARCH_CHARS_MAX 129 /* two names and a space */
 #define SEARCH_TEXT_BYTES_MAX 192
 #define SEARCH_TEXTS_MAX 3
 #define SEARCH_RESULTS_MAX 10
@@ -46,7 +47,7 @@ struct user_index {
 
 /* --- passwords --- */
 
-#define PASSWORD_BYTES_MIN 8
+#define PASSWORD_CHARS_MIN 8
 #define PASSWORD_BYTES_MAX 128
 #define PASSWORD_HASH_SIZE 128 /* libsodium's crypto_pwhash_STRBYTES */
 
