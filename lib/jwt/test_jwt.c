@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "base/testing_alloc.h"
 #include "base/text.h"
 #include "jwt/jwt.h"
 
@@ -595,6 +596,50 @@ static void claims_without_room_are_not_signed(void **state)
 	assert_int_equal(mp_jwt_sign(f->key, &claims, token), MP_INVALID);
 }
 
+/* Each allocation of ours, and each of jansson's and so of libjose's trees, fails in turn. */
+static void without_memory_nothing_is_signed_or_let_in(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_jwt_keys *keys = NULL;
+	struct mp_principal principal;
+	char token[MP_JWT_TEXT_MAX];
+	enum mp_rc rc = MP_NOMEM;
+
+	for (long n = 0; rc != MP_OK; n++) {
+		char untouched[MP_JWT_TEXT_MAX] = "untouched";
+
+		mp_alloc_fail_after(n);
+		rc = mp_jwt_sign(f->key, &user_claims, untouched);
+		mp_alloc_fail_never();
+		if (rc != MP_OK)
+			assert_string_equal(untouched, "untouched");
+	}
+	assert_int_equal(mp_jwt_sign(f->key, &user_claims, token), MP_OK);
+	rc = MP_NOMEM;
+	for (long n = 0; rc != MP_OK; n++) {
+		mp_alloc_fail_after(n);
+		rc = verify_at(f, MP_AUTH_USER, token, NOW_S);
+		mp_alloc_fail_never();
+	}
+	json_t *jwks = jwks_of(f->stranger, f->key);
+	rc = MP_NOMEM;
+	for (long n = 0; rc != MP_OK; n++) {
+		mp_alloc_fail_after(n);
+		rc = mp_jwt_keys_set(f->keys, jwks);
+		mp_alloc_fail_never();
+		assert_int_equal(verify_at(f, MP_AUTH_USER, token, NOW_S), MP_OK);
+	}
+	json_decref(jwks);
+	for (long n = 0; keys == NULL; n++) {
+		mp_alloc_fail_after(n);
+		rc = mp_jwt_keys_new(&keys);
+		mp_alloc_fail_never();
+	}
+	assert_int_equal(mp_jwt_verify(keys, MP_AUTH_USER, token, strlen(token), NOW_S, &principal),
+		MP_UNAVAILABLE);
+	mp_jwt_keys_free(keys);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -615,6 +660,8 @@ int main(void)
 			a_public_key_has_nothing_private_and_cannot_sign, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			claims_without_room_are_not_signed, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			without_memory_nothing_is_signed_or_let_in, setup, teardown),
 	};
 
 	assert_int_equal(mp_crypto_init(), MP_OK);
