@@ -599,3 +599,27 @@ def test_no_secret_is_in_the_log(service, name):
                    CLIENTS["payment"]["secret"]):
         assert secret not in text
         assert secret.split(".")[-1] not in text
+
+
+def test_sessions_through_the_gateway(moneypal, name):
+    """As a browser has them: the cookie comes and goes by itself, and to its own path only."""
+    browser = requests.Session()
+
+    def call(method, path, **more):
+        return browser.request(method, moneypal.base + path, timeout=20, **more)
+
+    ours = {"Origin": moneypal.base, "X-Requested-With": "moneypal"}
+    body = {"first_name": "Ada", "last_name": "Lovelace", "user_name": name, "password": PASSWORD}
+    assert call("POST", "/v1/users", json=body).status_code == 201
+    assert call("POST", "/v1/sessions", json=body).status_code == 422  # it takes no names
+    credentials = {"user_name": name, "password": PASSWORD}
+    assert call("POST", "/v1/sessions", json=credentials).status_code == 201
+    assert call("POST", "/v1/sessions/refresh").status_code == 403
+    answer = call("POST", "/v1/sessions/refresh", headers=ours)
+    assert answer.status_code == 200
+    token = answer.json()["access_token"]
+    assert call("GET", "/v1/users/me", headers=bearer(token)).json()["user_name"] == name
+    assert call("GET", "/v1/wallets/me", headers=bearer(token)).json()["amount"] == "0.00"
+    assert call("DELETE", "/v1/sessions/current", headers=ours).status_code == 204
+    assert not browser.cookies
+    assert call("POST", "/v1/sessions/refresh", headers=ours).status_code == 401
