@@ -17,7 +17,7 @@
 #define BLOCK_BYTES (8u << 10)
 #define ARENA_BLOCK_BYTES (64u << 10)
 #define FILTER_BITS_PER_KEY 10
-#define MEMTABLE_FILTER_RATIO 0.05
+#define MEMTABLE_FILTER_RATIO 0.02
 #define LOG_FILE_BYTES (1u << 20)
 #define LOG_LEVEL_WARN 2
 #define MANIFEST_BYTES_AHEAD (64u << 10)
@@ -62,7 +62,7 @@ static void set_table_options(rocksdb_options_t *options)
 	rocksdb_cache_destroy(cache); /* our reference; the table's stays */
 }
 
-static rocksdb_options_t *options_new(void)
+rocksdb_options_t *mp_rocksdb_options_new(void)
 {
 	rocksdb_options_t *options = rocksdb_options_create();
 
@@ -327,7 +327,7 @@ static struct mp_rocksdb *engine_new(const char *directory, const struct mp_sink
 		engine->sink = *sink;
 	open_lock_init(&engine->open_lock);
 	(void)pthread_mutex_init(&engine->queue_lock, NULL);
-	engine->options = options_new();
+	engine->options = mp_rocksdb_options_new();
 	engine->read = rocksdb_readoptions_create();
 	engine->write_durable = rocksdb_writeoptions_create();
 	rocksdb_writeoptions_set_sync(engine->write_durable, 1);

@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,14 +36,14 @@ struct write {
 };
 
 struct rocksdb_request {
-	struct rocksdb_request *next; /* in the queue, then in the group */
-	struct write *writes;	      /* owned, with the bytes they point to */
+	struct rocksdb_request *next;  /* in the queue, then in the group */
+	struct write *writes;	       /* owned, with all that they point to */
+	const struct write **in_order; /* by key */
 	size_t count;
 	size_t bytes;
 	bool durable;
-	pthread_cond_t wake;
+	sem_t wake;    /* posted once, to lead or because rc is there */
 	bool leads;    /* woken to lead */
-	bool done;     /* woken because rc is there */
 	bool by_group; /* refused because of what an earlier one of the group changes */
 	enum mp_rc rc;
 	size_t refused;
@@ -77,18 +78,39 @@ static void prepare_write(struct write *write, const struct mp_op *op)
 	}
 }
 
+static int compare_keys(const void *a, const void *b)
+{
+	const struct write *left = *(const struct write *const *)a;
+	const struct write *right = *(const struct write *const *)b;
+	size_t common = left->key_len < right->key_len ? left->key_len : right->key_len;
+
+	int order = memcmp(left->key, right->key, common);
+	if (order != 0)
+		return order;
+	return (left->key_len > right->key_len) - (left->key_len < right->key_len);
+}
+
+/* RocksDB's memory is a sorted list: neighbours written one after the other find their place. */
+static void request_sort(struct rocksdb_request *request)
+{
+	for (size_t i = 0; i < request->count; i++)
+		request->in_order[i] = &request->writes[i];
+	qsort(request->in_order, request->count, sizeof(request->in_order[0]), compare_keys);
+}
+
 /* Room for count writes and bytes behind them. False without memory. */
 static bool request_alloc(
 	struct rocksdb_request *request, size_t count, size_t bytes, char **out_at)
 {
-	size_t writes_bytes = count * sizeof(struct write); /* count is bounded */
+	size_t each = sizeof(struct write) + sizeof(const struct write *);
 
-	request->writes = malloc(writes_bytes + bytes);
+	request->writes = malloc(count * each + bytes); /* all of them are bounded */
 	if (request->writes == NULL)
 		return false;
+	request->in_order = (const struct write **)(request->writes + count);
 	request->count = count;
 	request->bytes = bytes;
-	*out_at = (char *)(request->writes + count);
+	*out_at = (char *)(request->in_order + count);
 	return true;
 }
 
@@ -117,6 +139,7 @@ static enum mp_rc prepare_commit(
 		assert(write->value_len <= ops[i].item_bytes);
 		at += write->value_len;
 	}
+	request_sort(request);
 	request->durable = true;
 	return MP_OK;
 }
@@ -136,6 +159,7 @@ static enum mp_rc prepare_erase(
 		request->writes[i].key_len = mp_key_write(keys[i].pk, keys[i].sk, at);
 		at += request->writes[i].key_len;
 	}
+	request_sort(request);
 	return MP_OK;
 }
 
@@ -189,7 +213,7 @@ static enum mp_rc check_request(
 static void add_request(struct mp_rocksdb *engine, const struct rocksdb_request *request)
 {
 	for (size_t i = 0; i < request->count; i++) {
-		const struct write *write = &request->writes[i];
+		const struct write *write = request->in_order[i];
 		if (write->becomes == VERSION_STAYS)
 			continue;
 		if (write->value == NULL)
@@ -263,6 +287,7 @@ static void run_group(struct mp_rocksdb *engine, struct rocksdb_request *group, 
 		group_fails(group, rc);
 		return;
 	}
+	rocksdb_set_perf_level(rocksdb_disable); /* this thread's: counters cost a tenth */
 	(void)pthread_rwlock_rdlock(&engine->open_lock);
 	for (struct rocksdb_request *request = group; request != NULL; request = request->next) {
 		request->rc = check_request(engine, request, now_s);
@@ -277,20 +302,27 @@ static void run_group(struct mp_rocksdb *engine, struct rocksdb_request *group, 
 	(void)pthread_rwlock_unlock(&engine->open_lock);
 }
 
-/* --- the queue: everything here runs with queue_lock held --- */
+/* --- the queue --- */
 
-static void queue_push(struct mp_rocksdb *engine, struct rocksdb_request *request)
+/* True when nobody leads: the caller does now. */
+static bool queue_push(struct mp_rocksdb *engine, struct rocksdb_request *request)
 {
+	(void)pthread_mutex_lock(&engine->queue_lock);
+	bool leads = !engine->led;
+	engine->led = true;
 	if (engine->queue_tail == NULL)
 		engine->queue_head = request;
 	else
 		engine->queue_tail->next = request;
 	engine->queue_tail = request;
+	(void)pthread_mutex_unlock(&engine->queue_lock);
+	return leads;
 }
 
-/* Takes the head and those behind it that fit into one group. */
+/* Takes the head, which is the leader's own, and those behind it that fit into one group. */
 static struct rocksdb_request *queue_take(struct mp_rocksdb *engine, size_t *out_keys_count)
 {
+	(void)pthread_mutex_lock(&engine->queue_lock);
 	struct rocksdb_request *group = engine->queue_head;
 	struct rocksdb_request *last = group;
 	size_t count = group->count;
@@ -306,53 +338,50 @@ static struct rocksdb_request *queue_take(struct mp_rocksdb *engine, size_t *out
 	if (engine->queue_head == NULL)
 		engine->queue_tail = NULL;
 	last->next = NULL;
+	(void)pthread_mutex_unlock(&engine->queue_lock);
 	*out_keys_count = count;
 	return group;
 }
 
-/* The first of the queue becomes the leader, if there is one. */
+/* The first that waits becomes the leader, if there is one. */
 static void hand_over(struct mp_rocksdb *engine)
 {
-	engine->led = engine->queue_head != NULL;
-	if (engine->led) {
-		engine->queue_head->leads = true;
-		(void)pthread_cond_signal(&engine->queue_head->wake);
-	}
+	(void)pthread_mutex_lock(&engine->queue_lock);
+	struct rocksdb_request *next = engine->queue_head;
+	engine->led = next != NULL;
+	(void)pthread_mutex_unlock(&engine->queue_lock);
+	if (next == NULL)
+		return;
+	next->leads = true;
+	(void)sem_post(&next->wake);
 }
 
-static void lead(struct mp_rocksdb *engine)
+static void lead(struct mp_rocksdb *engine, const struct rocksdb_request *own)
 {
 	size_t keys_count;
 	struct rocksdb_request *group = queue_take(engine, &keys_count);
 
-	(void)pthread_mutex_unlock(&engine->queue_lock);
+	assert(group == own);
 	run_group(engine, group, keys_count);
-	(void)pthread_mutex_lock(&engine->queue_lock);
-	while (group != NULL) {
-		struct rocksdb_request *request = group;
-		group = request->next; /* a request that is done may be gone once the lock is */
-		request->done = true;
-		(void)pthread_cond_signal(&request->wake);
+	hand_over(engine); /* first, so that the disk is busy again */
+	for (struct rocksdb_request *request = own->next; request != NULL;) {
+		struct rocksdb_request *next = request->next; /* once woken it may be gone */
+		(void)sem_post(&request->wake);
+		request = next;
 	}
-	hand_over(engine);
 }
 
 static enum mp_rc run_request(struct mp_rocksdb *engine, struct rocksdb_request *request)
 {
-	(void)pthread_cond_init(&request->wake, NULL);
-	(void)pthread_mutex_lock(&engine->queue_lock);
-	queue_push(engine, request);
-	if (!engine->led) {
-		engine->led = true;
-		request->leads = true;
+	(void)sem_init(&request->wake, 0, 0);
+	request->leads = queue_push(engine, request);
+	if (!request->leads) {
+		while (sem_wait(&request->wake) != 0)
+			continue; /* a signal */
 	}
-	while (!request->leads && !request->done)
-		(void)pthread_cond_wait(&request->wake, &engine->queue_lock);
-	if (!request->done)
-		lead(engine); /* whoever leads is at the head, so it is in its own group */
-	assert(request->done);
-	(void)pthread_mutex_unlock(&engine->queue_lock);
-	(void)pthread_cond_destroy(&request->wake);
+	if (request->leads)
+		lead(engine, request);
+	(void)sem_destroy(&request->wake);
 	return request->rc;
 }
 
