@@ -12,7 +12,8 @@
  *	rocksdb.c         options, open, close, the mark of the table's format
  *	rocksdb_health.c  a full disk, a failed write, and going on after them
  *	rocksdb_read.c    get, query, scan
- *	rocksdb_commit.c  group commit
+ *	rocksdb_commit.c  group commit: requests and their queue
+ *	rocksdb_group.c   group commit: conditions and the write
  */
 struct rocksdb_request;
 

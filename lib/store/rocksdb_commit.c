@@ -1,11 +1,9 @@
 #include <assert.h>
-#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "store/codec.h"
-#include "store/rocksdb.h"
+#include "store/rocksdb_request.h"
 
 /*
  * Group commit. A committing thread makes its records, queues them, and waits. Whoever finds no
@@ -18,40 +16,10 @@
 /* Bounds on one group, so that the first in it does not wait for all the others' bytes. */
 #define GROUP_WRITES_MAX 4096
 #define GROUP_BYTES_MAX (4u << 20)
-/* A write batch that grew for one huge group is given back afterwards. */
-#define BATCH_BYTES_KEPT (1u << 20)
-
-#define EXPECT_NOTHING (-1) /* no condition */
-#define VERSION_STAYS (-1)
-
-struct write {
-	const char *key;
-	const char *value; /* NULL: the key goes */
-	size_t key_len;
-	size_t value_len;
-	int64_t expected; /* the version to be at; 0: absent; or EXPECT_NOTHING */
-	int64_t becomes;  /* the version afterwards; 0: absent; VERSION_STAYS: a check only */
-	int64_t expires_at_s;
-	enum mp_rc refusal;
-};
-
-struct rocksdb_request {
-	struct rocksdb_request *next;  /* in the queue, then in the group */
-	struct write *writes;	       /* owned, with all that they point to */
-	const struct write **in_order; /* by key */
-	size_t count;
-	size_t bytes;
-	bool durable;
-	sem_t wake;    /* posted once, to lead or because rc is there */
-	bool leads;    /* woken to lead */
-	bool by_group; /* refused because of what an earlier one of the group changes */
-	enum mp_rc rc;
-	size_t refused;
-};
 
 /* --- preparing: in the committing thread, side by side with others --- */
 
-static void prepare_write(struct write *write, const struct mp_op *op)
+static void prepare_write(struct prepared_write *write, const struct mp_op *op)
 {
 	write->expected = EXPECT_NOTHING;
 	write->becomes = 1;
@@ -80,8 +48,8 @@ static void prepare_write(struct write *write, const struct mp_op *op)
 
 static int compare_keys(const void *a, const void *b)
 {
-	const struct write *left = *(const struct write *const *)a;
-	const struct write *right = *(const struct write *const *)b;
+	const struct prepared_write *left = *(const struct prepared_write *const *)a;
+	const struct prepared_write *right = *(const struct prepared_write *const *)b;
 	size_t common = left->key_len < right->key_len ? left->key_len : right->key_len;
 
 	int order = memcmp(left->key, right->key, common);
@@ -102,12 +70,12 @@ static void request_sort(struct rocksdb_request *request)
 static bool request_alloc(
 	struct rocksdb_request *request, size_t count, size_t bytes, char **out_at)
 {
-	size_t each = sizeof(struct write) + sizeof(const struct write *);
+	size_t each = sizeof(struct prepared_write) + sizeof(const struct prepared_write *);
 
 	request->writes = malloc(count * each + bytes); /* all of them are bounded */
 	if (request->writes == NULL)
 		return false;
-	request->in_order = (const struct write **)(request->writes + count);
+	request->in_order = (const struct prepared_write **)(request->writes + count);
 	request->count = count;
 	request->bytes = bytes;
 	*out_at = (char *)(request->in_order + count);
@@ -126,8 +94,8 @@ static enum mp_rc prepare_commit(
 		return MP_NOMEM;
 
 	for (size_t i = 0; i < count; i++) {
-		struct write *write = &request->writes[i];
-		*write = (struct write){.key = at};
+		struct prepared_write *write = &request->writes[i];
+		*write = (struct prepared_write){.key = at};
 		prepare_write(write, &ops[i]);
 		write->key_len = mp_key_write(ops[i].pk, ops[i].sk, at);
 		at += write->key_len;
@@ -155,151 +123,12 @@ static enum mp_rc prepare_erase(
 	if (!request_alloc(request, count, bytes, &at))
 		return MP_NOMEM;
 	for (size_t i = 0; i < count; i++) {
-		request->writes[i] = (struct write){.key = at, .expected = EXPECT_NOTHING};
+		request->writes[i] = (struct prepared_write){.key = at, .expected = EXPECT_NOTHING};
 		request->writes[i].key_len = mp_key_write(keys[i].pk, keys[i].sk, at);
 		at += request->writes[i].key_len;
 	}
 	request_sort(request);
 	return MP_OK;
-}
-
-/* --- the group: the leader's work --- */
-
-/* The version that the item has for this transaction: 0 when it is absent or expired. */
-static enum mp_rc version_of(struct mp_rocksdb *engine, const struct write *write, int64_t now_s,
-	int64_t *out_version, bool *out_by_group)
-{
-	struct mp_record_head head = {.version = 0};
-	char *error = NULL;
-	size_t len;
-
-	*out_by_group = mp_pending_get(&engine->pending, write->key, write->key_len, out_version);
-	if (*out_by_group)
-		return MP_OK;
-	rocksdb_pinnableslice_t *slice =
-		rocksdb_get_pinned(engine->db, engine->read, write->key, write->key_len, &error);
-	if (error != NULL)
-		return mp_rocksdb_read_failed(error);
-	if (slice != NULL) {
-		const char *bytes = rocksdb_pinnableslice_value(slice, &len);
-		enum mp_rc rc = mp_record_read_head(bytes, len, &head);
-		rocksdb_pinnableslice_destroy(slice);
-		if (rc != MP_OK)
-			return rc;
-	}
-	*out_version = mp_record_is_expired(head.expires_at_s, now_s) ? 0 : head.version;
-	return MP_OK;
-}
-
-static enum mp_rc check_request(
-	struct mp_rocksdb *engine, struct rocksdb_request *request, int64_t now_s)
-{
-	for (size_t i = 0; i < request->count; i++) {
-		const struct write *write = &request->writes[i];
-		int64_t version;
-		if (write->expected == EXPECT_NOTHING)
-			continue;
-		enum mp_rc rc = version_of(engine, write, now_s, &version, &request->by_group);
-		if (rc != MP_OK)
-			return rc;
-		if (version != write->expected) {
-			request->refused = i;
-			return write->refusal;
-		}
-	}
-	return MP_OK;
-}
-
-static void add_request(struct mp_rocksdb *engine, const struct rocksdb_request *request)
-{
-	for (size_t i = 0; i < request->count; i++) {
-		const struct write *write = request->in_order[i];
-		if (write->becomes == VERSION_STAYS)
-			continue;
-		if (write->value == NULL)
-			rocksdb_writebatch_delete(engine->batch, write->key, write->key_len);
-		else
-			rocksdb_writebatch_put(engine->batch, write->key, write->key_len,
-				write->value, write->value_len);
-	}
-}
-
-/* What the later ones of the group must see. */
-static void remember_request(
-	struct mp_rocksdb *engine, const struct rocksdb_request *request, int64_t now_s)
-{
-	for (size_t i = 0; i < request->count; i++) {
-		const struct write *write = &request->writes[i];
-		if (write->becomes == VERSION_STAYS)
-			continue;
-		mp_pending_set(&engine->pending, write->key, write->key_len,
-			mp_record_is_expired(write->expires_at_s, now_s) ? 0 : write->becomes);
-	}
-}
-
-static void group_fails(struct rocksdb_request *group, enum mp_rc rc)
-{
-	for (struct rocksdb_request *request = group; request != NULL; request = request->next)
-		request->rc = rc;
-}
-
-/* After a write whose outcome is not known. */
-static void group_unknown(struct rocksdb_request *group)
-{
-	for (struct rocksdb_request *request = group; request != NULL; request = request->next) {
-		if (request->rc == MP_OK && request->count > 0)
-			request->rc = MP_UNKNOWN;
-		else if (request->by_group) /* refused for what perhaps is not there */
-			request->rc = MP_UNAVAILABLE;
-	}
-}
-
-static void write_batch(struct mp_rocksdb *engine, struct rocksdb_request *group, bool durable)
-{
-	char *error = NULL;
-	size_t bytes;
-
-	if (rocksdb_writebatch_count(engine->batch) == 0)
-		return;
-	rocksdb_write(engine->db, durable ? engine->write_durable : engine->write_soon,
-		engine->batch, &error);
-	if (error != NULL) {
-		group_unknown(group);
-		mp_rocksdb_write_failed(engine, error);
-	}
-	(void)rocksdb_writebatch_data(engine->batch, &bytes);
-	if (bytes > BATCH_BYTES_KEPT) {
-		rocksdb_writebatch_destroy(engine->batch);
-		engine->batch = rocksdb_writebatch_create();
-	}
-	rocksdb_writebatch_clear(engine->batch);
-}
-
-static void run_group(struct mp_rocksdb *engine, struct rocksdb_request *group, size_t keys_count)
-{
-	int64_t now_s = mp_clock_ms() / 1000;
-	bool durable = false;
-
-	enum mp_rc rc = mp_rocksdb_may_write(engine);
-	if (rc == MP_OK) /* a lone transaction has no later ones to tell */
-		rc = mp_pending_reset(&engine->pending, group->next == NULL ? 0 : keys_count);
-	if (rc != MP_OK) {
-		group_fails(group, rc);
-		return;
-	}
-	rocksdb_set_perf_level(rocksdb_disable); /* this thread's: counters cost a tenth */
-	(void)pthread_rwlock_rdlock(&engine->open_lock);
-	for (struct rocksdb_request *request = group; request != NULL; request = request->next) {
-		request->rc = check_request(engine, request, now_s);
-		if (request->rc != MP_OK)
-			continue;
-		add_request(engine, request);
-		durable = durable || request->durable;
-		if (request->next != NULL)
-			remember_request(engine, request, now_s);
-	}
-	write_batch(engine, group, durable);
-	(void)pthread_rwlock_unlock(&engine->open_lock);
 }
 
 /* --- the queue --- */
@@ -362,7 +191,7 @@ static void lead(struct mp_rocksdb *engine, const struct rocksdb_request *own)
 	struct rocksdb_request *group = queue_take(engine, &keys_count);
 
 	assert(group == own);
-	run_group(engine, group, keys_count);
+	mp_rocksdb_run_group(engine, group, keys_count);
 	hand_over(engine); /* first, so that the disk is busy again */
 	for (struct rocksdb_request *request = own->next; request != NULL;) {
 		struct rocksdb_request *next = request->next; /* once woken it may be gone */

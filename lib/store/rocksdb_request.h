@@ -1,0 +1,45 @@
+#ifndef MP_STORE_ROCKSDB_REQUEST_H
+#define MP_STORE_ROCKSDB_REQUEST_H
+
+#include <semaphore.h>
+
+#include "store/rocksdb.h"
+
+/* What a committing thread asks of the leader of its group, and gets back. */
+
+#define EXPECT_NOTHING (-1) /* no condition */
+#define VERSION_STAYS (-1)
+
+struct prepared_write {
+	const char *key;
+	const char *value; /* NULL: the key goes */
+	size_t key_len;
+	size_t value_len;
+	int64_t expected; /* the version to be at; 0: absent; or EXPECT_NOTHING */
+	int64_t becomes;  /* the version afterwards; 0: absent; VERSION_STAYS: a check only */
+	int64_t expires_at_s;
+	enum mp_rc refusal;
+};
+
+struct rocksdb_request {
+	struct rocksdb_request *next;		/* in the queue, then in the group */
+	struct prepared_write *writes;		/* owned, with all that they point to */
+	const struct prepared_write **in_order; /* by key */
+	size_t count;
+	size_t bytes;
+	bool durable;
+	sem_t wake;    /* posted once, to lead or because rc is there */
+	bool leads;    /* woken to lead */
+	bool by_group; /* refused because of what an earlier one of the group changes */
+	enum mp_rc rc;
+	size_t refused;
+};
+
+/*
+ * Runs a group: conditions, one write, each request's rc. Called by the leader alone. keys_count is
+ * that of all its writes.
+ */
+void mp_rocksdb_run_group(
+	struct mp_rocksdb *engine, struct rocksdb_request *group, size_t keys_count);
+
+#endif

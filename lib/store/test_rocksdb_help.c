@@ -1,0 +1,96 @@
+#include "store/test_rocksdb_help.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	if (f == NULL)
+		return -1;
+	*state = f;
+	f->arena = mp_arena_new(64u << 20);
+	return mp_text_copy(f->folder, sizeof(f->folder), "/tmp/moneypal-rocksdb-XXXXXX") ==
+				       MP_OK &&
+			       mkdtemp(f->folder) != NULL && f->arena != NULL
+		       ? 0
+		       : -1;
+}
+
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk)
+{
+	return remove(path);
+}
+
+void remove_folder(const char *folder)
+{
+	(void)nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	remove_folder(f->folder);
+	mp_arena_free(f->arena);
+	free(f);
+	return 0;
+}
+
+enum mp_rc open_folder(const char *folder, struct mp_store **out_store, char error[256])
+{
+	const struct mp_store_config config = {.engine = "rocksdb", .directory = folder};
+
+	return mp_store_open(&config, NULL, out_store, error);
+}
+
+struct mp_store *must_open(const struct fixture *f)
+{
+	struct mp_store *store = NULL;
+	char error[256] = "";
+
+	enum mp_rc rc = open_folder(f->folder, &store, error);
+	assert_string_equal(error, "");
+	assert_int_equal(rc, MP_OK);
+	return store;
+}
+
+/* --- transactions to find again: three rows each, all or none --- */
+
+enum mp_rc write_txn(struct mp_store *store, struct mp_arena *arena, const char *who, int n)
+{
+	struct mp_txn txn;
+
+	mp_txn_begin(&txn, store, arena);
+	for (int row = 0; row < ROWS_EACH; row++) {
+		const char *pk = mp_arena_printf(arena, "%s-%d", who, row);
+		const char *sk = mp_arena_printf(arena, "%06d", n);
+		struct mp_item *item = mp_item_new(arena, pk, sk, 1);
+		mp_map_set_int(mp_item_attrs(item), "n", n);
+		mp_map_set_text(mp_item_attrs(item), "text", "some more bytes than a number");
+		mp_txn_insert(&txn, item);
+	}
+	return mp_txn_commit(&txn, NULL);
+}
+
+/* How many of its rows are there. */
+int count_txn(struct mp_store *store, struct mp_arena *arena, const char *who, int n)
+{
+	int found = 0;
+
+	for (int row = 0; row < ROWS_EACH; row++) {
+		const char *pk = mp_arena_printf(arena, "%s-%d", who, row);
+		const char *sk = mp_arena_printf(arena, "%06d", n);
+		struct mp_item *item = NULL;
+		enum mp_rc rc = mp_store_get(store, pk, sk, arena, &item);
+		assert_true(rc == MP_OK || rc == MP_NOT_FOUND);
+		found += rc == MP_OK;
+	}
+	return found;
+}
