@@ -80,6 +80,7 @@ struct mp_item *item_from_payment(struct mp_arena *arena, const struct payment *
 	set_int_if(map, "checkout_expires_at", p->checkout_expires_at_s);
 	set_int_if(map, "captures_unsettled", p->captures_unsettled);
 	mp_map_set_int(map, "timeline_count", p->timeline_count);
+	mp_map_set_text(map, "trace", p->trace);
 	return item;
 }
 
@@ -96,6 +97,7 @@ struct mp_item *item_from_attempt(
 	mp_map_set_int(map, "expires_at", attempt->expires_at_s);
 	mp_map_set_text(map, "session_state", session_state_name(attempt->state));
 	mp_map_set_text(map, "session_id", attempt->session_id);
+	mp_map_set_text(map, "decline_event", attempt->decline_event);
 	return item;
 }
 
@@ -138,7 +140,7 @@ struct mp_item *item_from_event(
 
 	mp_map_set_text(map, "provider_id", event->provider_id);
 	mp_map_set_text(map, "type", event->type);
-	mp_map_set_text(map, "session_id", event->session_id);
+	mp_map_set_text(map, "object_id", event->object_id);
 	mp_map_set_int(map, "created_at_s", event->created_at_s);
 	mp_map_set_int(map, "received_at", event->received_at_ms);
 	mp_map_set_bool(map, "done", event->done);
@@ -209,6 +211,7 @@ enum mp_rc item_to_payment(const struct mp_item *item, const struct mp_currencie
 	mp_item_read_int_or(&r, "checkout_expires_at", &p.checkout_expires_at_s);
 	mp_item_read_int_or(&r, "captures_unsettled", &p.captures_unsettled);
 	mp_item_read_int(&r, "timeline_count", &p.timeline_count);
+	mp_item_read_text_or(&r, "trace", &p.trace);
 	read_state(&r, currencies, &p);
 	enum mp_rc rc = mp_item_read_end(&r);
 	p.cancel_wanted = cancel_wanted != 0;
@@ -229,6 +232,7 @@ enum mp_rc item_to_attempt(const struct mp_item *item, struct payment_attempt *o
 	mp_item_read_int(&r, "expires_at", &attempt.expires_at_s);
 	mp_item_read_text(&r, "session_state", &state);
 	mp_item_read_text_or(&r, "session_id", &attempt.session_id);
+	mp_item_read_text_or(&r, "decline_event", &attempt.decline_event);
 	enum mp_rc rc = mp_item_read_end(&r);
 	if (rc == MP_OK && !session_state_from_name(state, &attempt.state))
 		rc = MP_CORRUPT;
@@ -280,7 +284,7 @@ enum mp_rc item_to_event(const struct mp_item *item, struct provider_event *out_
 	mp_item_read_begin(&r, item, FORMAT_EVENT);
 	mp_item_read_text(&r, "provider_id", &event.provider_id);
 	mp_item_read_text(&r, "type", &event.type);
-	mp_item_read_text_or(&r, "session_id", &event.session_id);
+	mp_item_read_text_or(&r, "object_id", &event.object_id);
 	mp_item_read_int(&r, "created_at_s", &event.created_at_s);
 	mp_item_read_int(&r, "received_at", &event.received_at_ms);
 	mp_item_read_bool(&r, "done", &event.done);

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 
+#include "base/trace.h"
 #include "log/log.h"
 
 #define STALE_TRIES_MAX 8
@@ -57,6 +58,21 @@ enum mp_rc payment_commit(struct payment_app *app, struct payment_work *const *w
 	return rc;
 }
 
+void payment_follow_trace(const struct payment *payment)
+{
+	if (payment->trace != NULL && mp_trace_id()[0] == '\0')
+		mp_trace_begin(payment->trace);
+}
+
+/* What workers do for the payment later belongs to the request that made it. */
+static const char *this_trace(struct mp_arena *arena)
+{
+	char trace[MP_TRACEPARENT_SIZE];
+
+	mp_trace_next(trace);
+	return trace[0] != '\0' ? mp_arena_strdup(arena, trace) : NULL;
+}
+
 /* The rows that the input needs beside the record. */
 static void want_rows(const struct payment_input *input, struct payment_load *load)
 {
@@ -82,6 +98,9 @@ enum mp_rc payment_apply(struct payment_app *app, const struct payment_change *c
 			return rc;
 		if (!load.found)
 			return MP_NOT_FOUND;
+		payment_follow_trace(&load.payment);
+		if (change->trace != NULL)
+			load.payment.trace = change->trace;
 		work_begin(&work, arena, &app->rules, now_ms, &load.payment);
 		work.sessions_delay_ms = change->sessions_delay_ms;
 		work_add_attempt(&work, load.attempt_row);
@@ -146,13 +165,17 @@ static void try_open_session(struct payment_app *app, int64_t now_ms, struct mp_
 			MP_RC(rc));
 }
 
+/* MP_NOT_FOUND: the key is new, or there is none. */
 static enum mp_rc answer_key(struct payment_app *app, const struct mp_idempotency *key,
-	int64_t now_ms, struct mp_arena *arena, struct payment *out_payment)
+	int64_t now_ms, struct mp_arena *arena, struct payment *out_payment,
+	enum payment_problem *reterr_problem)
 {
 	struct mp_id id;
 	struct payment payment;
 
 	enum mp_rc rc = payment_db_find_key(&app->db, key, arena, &id);
+	if (rc == MP_CONFLICT)
+		*reterr_problem = PROBLEM_KEY_REUSED;
 	if (rc != MP_OK)
 		return rc;
 	rc = payment_db_get(&app->db, &id, arena, &payment);
@@ -171,7 +194,7 @@ enum mp_rc payment_create(struct payment_app *app, const struct payment *order,
 	struct payment_work work;
 	struct payment_work *const works[] = {&work};
 
-	enum mp_rc rc = answer_key(app, key, now_ms, arena, out_payment);
+	enum mp_rc rc = answer_key(app, key, now_ms, arena, out_payment, reterr_problem);
 	if (rc != MP_NOT_FOUND)
 		return rc;
 	rc = check_order(app, order, arena, reterr_problem);
@@ -179,12 +202,13 @@ enum mp_rc payment_create(struct payment_app *app, const struct payment *order,
 		return rc;
 
 	payment.id = mp_id_new(now_ms);
+	payment.trace = this_trace(arena);
 	work_create(&work, arena, &app->rules, now_ms, &payment);
 	if (work.sessions_due_ms != 0) /* this request opens it: workers only when it could not */
 		work.sessions_due_ms += app->provider_timeout_ms;
 	rc = payment_commit(app, works, 1, key, 0, arena);
 	if (rc == MP_EXISTS) /* a twin of this request was faster: its payment is the answer */
-		return answer_key(app, key, now_ms, arena, out_payment);
+		return answer_key(app, key, now_ms, arena, out_payment, reterr_problem);
 	if (rc != MP_OK)
 		return rc;
 	payment = work.payment;
@@ -232,6 +256,7 @@ enum mp_rc payment_retry(struct payment_app *app, const struct mp_id *user, cons
 		.key = key,
 		.key_expires_at_s = now_ms / 1000 + RETRY_KEY_KEPT_S,
 		.sessions_delay_ms = app->provider_timeout_ms,
+		.trace = this_trace(arena),
 	};
 	enum verdict verdict = VERDICT_IGNORE;
 	struct payment payment;
@@ -239,12 +264,12 @@ enum mp_rc payment_retry(struct payment_app *app, const struct mp_id *user, cons
 	enum mp_rc rc = read_as_payer(app, user, id, arena, &payment);
 	if (rc != MP_OK)
 		return rc;
-	rc = key->key != NULL ? answer_key(app, key, now_ms, arena, out_payment) : MP_NOT_FOUND;
+	rc = answer_key(app, key, now_ms, arena, out_payment, reterr_problem);
 	if (rc != MP_NOT_FOUND)
 		return rc;
 	rc = payment_apply(app, &change, now_ms, arena, &payment, &verdict);
 	if (rc == MP_EXISTS)
-		return answer_key(app, key, now_ms, arena, out_payment);
+		return answer_key(app, key, now_ms, arena, out_payment, reterr_problem);
 	if (rc != MP_OK)
 		return rc;
 	if (verdict == VERDICT_REFUSE) {

@@ -45,6 +45,7 @@ void payment_app_init(struct payment_app *app);
 /* Why a request was refused, where a code says too little. */
 enum payment_problem {
 	PROBLEM_NONE,
+	PROBLEM_KEY_REUSED,	 /* MP_CONFLICT: with another body */
 	PROBLEM_PAYEE_NOT_FOUND, /* MP_NOT_FOUND */
 	PROBLEM_NOT_CHARGEABLE,	 /* MP_INVALID: the provider does not charge this amount */
 	PROBLEM_NOT_RETRYABLE,	 /* MP_CONFLICT */
@@ -56,7 +57,6 @@ enum payment_problem {
  * Creates a payment: order gives paid_by, paid_to, amount, currency, source and description. With a
  * key that came before, the payment it made, as it stands; what is unfinished is taken up again.
  * A page of the provider that cannot be opened now is opened later: the payment says so.
- * MP_CONFLICT: the key came with another body.
  */
 enum mp_rc payment_create(struct payment_app *app, const struct payment *order,
 	const struct mp_idempotency *key, int64_t now_ms, struct mp_arena *arena,
@@ -94,7 +94,7 @@ struct payment_notice {
 void payment_take_notices(struct payment_app *app, struct payment_notice *notices, size_t count,
 	int64_t now_ms, struct mp_arena *arena);
 
-/* --- the provider (provider.c) --- */
+/* --- the provider (provider.c, webhooks.c) --- */
 
 /* A webhook, its signature checked: kept before it is answered. MP_OK also when it was before. */
 enum mp_rc provider_event_keep(struct payment_app *app, struct provider_event *event,
@@ -115,7 +115,29 @@ enum mp_rc provider_align_sessions(struct payment_app *app, const struct mp_id *
 bool provider_enter(struct payment_app *app);
 void provider_leave(struct payment_app *app);
 
-/* Workers' handlers (lib/due); ctx is the app. */
+enum provider_truth {
+	TRUTH_FOREIGN, /* about nothing of ours */
+	TRUTH_OPEN,    /* nothing has happened yet */
+	TRUTH_TOLD,    /* the payment was told */
+};
+
+/*
+ * Tells the payment what a session says, as the provider has just told it. failed: its money will
+ * not come after all, which a session does not say by itself.
+ */
+enum mp_rc provider_apply_session(struct payment_app *app, const struct stripe_session *session,
+	bool failed, int64_t now_ms, struct mp_arena *arena,
+	enum provider_truth *out_truth) MP_MUST_CHECK;
+
+/* Tells the payment one thing. */
+enum mp_rc provider_tell(struct payment_app *app, const struct mp_id *id,
+	const struct payment_input *input, int64_t now_ms, struct mp_arena *arena,
+	struct payment *out_payment) MP_MUST_CHECK;
+
+/* Trouble: again after a pause that grows to a minute. */
+struct mp_due_result provider_later(int64_t attempts, int64_t now_ms);
+
+/* Workers' handlers (lib/due, webhooks.c, redrive.c); ctx is the app. */
 struct mp_due_result provider_event_due(void *ctx, struct mp_arena *arena, const struct mp_id *id,
 	int64_t attempts, int64_t now_ms);
 struct mp_due_result provider_sessions_due(void *ctx, struct mp_arena *arena,
@@ -131,7 +153,11 @@ struct payment_change {
 	const struct mp_idempotency *key; /* NULL: none */
 	int64_t key_expires_at_s;
 	int64_t sessions_delay_ms;
+	const char *trace; /* of the payer's request, for what follows from it; NULL: none */
 };
+
+/* Outside a trace: the work of this thread goes on with the payment's own from here. */
+void payment_follow_trace(const struct payment *payment);
 
 /*
  * Loads, applies and commits, again when another writer was faster. MP_NOT_FOUND: no such payment.

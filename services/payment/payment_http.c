@@ -18,6 +18,8 @@ static const struct problem_text {
 	const char *detail;
 } problem_texts[] = {
 	[PROBLEM_NONE] = {NULL, NULL},
+	[PROBLEM_KEY_REUSED] = {"idempotency_key_reused",
+		"This Idempotency-Key came before with another request."},
 	[PROBLEM_PAYEE_NOT_FOUND] = {"payee_not_found", "There is nobody with the id in paid_to."},
 	[PROBLEM_NOT_CHARGEABLE] = {"not_chargeable",
 		"The payment provider does not charge this amount."},
@@ -370,7 +372,7 @@ static enum mp_rc read_event(const char *body, size_t len, struct provider_event
 	if (rc == MP_OK && stripe_is_id(out->provider_id)) {
 		object = json_object_get(data, "object");
 		const char *id = json_string_value(json_object_get(object, "id"));
-		out->session_id = stripe_is_id(id) ? id : NULL;
+		out->object_id = stripe_is_id(id) ? id : NULL;
 		*out_json = json;
 		return MP_OK;
 	}

@@ -22,6 +22,9 @@
 /* A person can ask for so many attempts; each costs a few rows. */
 #define PAYMENT_ATTEMPTS_MAX 99
 
+/* Declines are noted up to here; whoever tries cards without end fills no store. */
+#define PAYMENT_ROWS_FOR_DECLINES 200
+
 enum payment_state {
 	PAYMENT_CREATED,	   /* a session is wanted, its page is not open yet */
 	PAYMENT_AWAITING_PROVIDER, /* the provider's page is open: the payer's turn */
@@ -71,7 +74,8 @@ struct payment {
 	int64_t checkout_expires_at_s; /* when it ends */
 	int64_t captures_unsettled;    /* captured, and not yet told to be in the wallet */
 	int64_t timeline_count;
-	int64_t version; /* of the record as read; 0: not written yet */
+	const char *trace; /* traceparent of the request that made it; NULL: none */
+	int64_t version;   /* of the record as read; 0: not written yet */
 };
 
 enum session_state {
@@ -90,8 +94,9 @@ struct payment_attempt {
 	int64_t amount_minor;
 	int64_t expires_at_s;
 	enum session_state state;
-	const char *session_id; /* NULL until known */
-	int64_t version;	/* 0: not written yet */
+	const char *session_id;	   /* NULL until known */
+	const char *decline_event; /* the last decline that was noted; NULL: none */
+	int64_t version;	   /* 0: not written yet */
 	bool changed;
 	struct payment_attempt *next;
 };
@@ -142,7 +147,7 @@ struct payment_event {
 struct provider_event {
 	const char *provider_id; /* "evt_..." */
 	const char *type;
-	const char *session_id; /* NULL: not about a session */
+	const char *object_id; /* of the session or PaymentIntent it is about; NULL: another */
 	int64_t created_at_s;
 	int64_t received_at_ms;
 	bool done;
@@ -157,6 +162,7 @@ enum payment_input_kind {
 	INPUT_SESSION_PROCESSING, /* attempt */
 	INPUT_SESSION_EXPIRED,	  /* attempt */
 	INPUT_SESSION_FAILED,	  /* attempt: the money did not come after all */
+	INPUT_DECLINED,		  /* attempt, event_id, text: a card was; the page stays open */
 	INPUT_CAPTURED,		  /* attempt, payment_intent */
 	INPUT_MISMATCH,		  /* attempt, text: paid, but not what we asked for */
 	INPUT_BILL_SETTLED,	  /* attempt, text: the invoice number */
@@ -177,6 +183,7 @@ struct payment_input {
 	const char *session_id;
 	const char *url;
 	const char *payment_intent;
+	const char *event_id;
 	const char *text;
 };
 

@@ -70,21 +70,33 @@ static const char *intent_id(const json_t *session)
 	return stripe_is_id(id) ? id : NULL;
 }
 
-/* Sessions made by others in the same account have none of this, and are none of ours. */
-static void read_references(const json_t *session, struct stripe_session *out)
+/* What others made in the same account has none of this, and is none of ours. */
+static void read_metadata(const json_t *object, struct mp_id *out_payment, int64_t *out_attempt)
 {
-	const json_t *metadata = json_object_get(session, "metadata");
+	const json_t *metadata = json_object_get(object, "metadata");
 	const char *attempt = json_string_value(json_object_get(metadata, "attempt"));
 	const char *payment = json_string_value(json_object_get(metadata, "payment_id"));
-	const char *reference = json_string_value(json_object_get(session, "client_reference_id"));
+	int64_t number = 0;
 	struct mp_id id;
 
-	if (payment == NULL || reference == NULL || strcmp(payment, reference) != 0)
+	if (!mp_id_parse(payment, &id) || attempt == NULL ||
+		mp_text_to_int(attempt, &number) != MP_OK)
 		return;
-	if (!mp_id_parse(reference, &id) || attempt == NULL ||
-		mp_text_to_int(attempt, &out->attempt) != MP_OK)
+	*out_payment = id;
+	*out_attempt = number;
+}
+
+static void read_references(const json_t *session, struct stripe_session *out)
+{
+	const char *reference = json_string_value(json_object_get(session, "client_reference_id"));
+	struct mp_id payment_id = {""};
+	int64_t attempt = 0;
+
+	read_metadata(session, &payment_id, &attempt);
+	if (reference == NULL || strcmp(payment_id.text, reference) != 0)
 		return;
-	out->payment_id = id;
+	out->payment_id = payment_id;
+	out->attempt = attempt;
 }
 
 static enum mp_rc session_from_json(
@@ -322,8 +334,30 @@ static enum mp_rc stripe_expire(void *ctx, const char *session_id, struct mp_are
 	return stripe_session_parse(answer.body, answer.body_len, arena, out_session);
 }
 
-static enum mp_rc stripe_intent_failed(
-	void *ctx, const char *payment_intent, struct mp_arena *arena, bool *out_failed)
+/* Where it was declined, Stripe says why: for people, and as a code. */
+static enum mp_rc intent_from_json(
+	const json_t *json, struct mp_arena *arena, struct stripe_intent *out)
+{
+	const char *status = json_string_value(json_object_get(json, "status"));
+	const json_t *error = json_object_get(json, "last_payment_error");
+	const char *decline = json_string_value(json_object_get(error, "message"));
+	struct stripe_intent intent = {.attempt = 0};
+
+	if (status == NULL)
+		return MP_CORRUPT;
+	if (decline == NULL || mp_text_has_control(decline))
+		decline = json_string_value(json_object_get(error, "code"));
+	intent.failed =
+		strcmp(status, "requires_payment_method") == 0 || strcmp(status, "canceled") == 0;
+	read_metadata(json, &intent.payment_id, &intent.attempt);
+	enum mp_rc rc = copy_text(arena, decline, &intent.decline);
+	if (rc == MP_OK)
+		*out = intent;
+	return rc;
+}
+
+static enum mp_rc stripe_intent(void *ctx, const char *payment_intent, struct mp_arena *arena,
+	struct stripe_intent *out_intent)
 {
 	struct stripe_client *client = ctx;
 	struct mp_http_answer answer;
@@ -341,12 +375,7 @@ static enum mp_rc stripe_intent_failed(
 	rc = mp_json_parse(answer.body, answer.body_len, &json, reason);
 	if (rc != MP_OK)
 		return rc == MP_NOMEM ? rc : MP_CORRUPT;
-	const char *status = json_string_value(json_object_get(json, "status"));
-	if (status == NULL)
-		rc = MP_CORRUPT;
-	else
-		*out_failed = strcmp(status, "requires_payment_method") == 0 ||
-			      strcmp(status, "canceled") == 0;
+	rc = intent_from_json(json, arena, out_intent);
 	json_decref(json);
 	return rc;
 }
@@ -409,7 +438,7 @@ struct stripe stripe_client_calls(struct stripe_client *client)
 		.create = stripe_create,
 		.retrieve = stripe_retrieve,
 		.expire = stripe_expire,
-		.intent_failed = stripe_intent_failed,
+		.intent = stripe_intent,
 		.ctx = client,
 		.livemode = client->livemode,
 	};

@@ -46,10 +46,18 @@ struct stripe_session {
 	int64_t attempt;	 /* metadata; 0: none */
 };
 
+/* A PaymentIntent, as far as we look at it. */
+struct stripe_intent {
+	struct mp_id payment_id; /* metadata; none: not one of ours */
+	int64_t attempt;	 /* 0: none */
+	bool failed;		 /* declined or canceled: by itself it brings no money any more */
+	const char *decline;	 /* the last refusal, for people; NULL: none */
+};
+
 /*
  * All block until the answer or the timeout. Results:
  *	MP_INVALID      refused for good; the reason in reterr_reason (size 160, for people)
- *	MP_NOT_FOUND    no such session
+ *	MP_NOT_FOUND    no such session or PaymentIntent
  *	MP_CONFLICT     expire: the session is not open any more
  *	MP_FORBIDDEN    our key is not accepted: an operator has to act; later the same call
  *	MP_TOO_MANY, MP_UNAVAILABLE, MP_UNKNOWN, MP_NOMEM   the same call later
@@ -62,9 +70,8 @@ struct stripe {
 		struct stripe_session *out_session);
 	enum mp_rc (*expire)(void *ctx, const char *session_id, struct mp_arena *arena,
 		struct stripe_session *out_session);
-	/* True when the PaymentIntent can no longer bring money by itself: declined or canceled. */
-	enum mp_rc (*intent_failed)(
-		void *ctx, const char *payment_intent, struct mp_arena *arena, bool *out_failed);
+	enum mp_rc (*intent)(void *ctx, const char *payment_intent, struct mp_arena *arena,
+		struct stripe_intent *out_intent);
 	void *ctx;
 	bool livemode; /* what every session must say */
 };

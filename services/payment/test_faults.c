@@ -59,7 +59,7 @@ static void webhook(struct journey *j, const struct mp_id *id, int nth)
 	struct provider_event event = {
 		.provider_id = event_id,
 		.type = "checkout.session.completed",
-		.session_id = session->id,
+		.object_id = session->id,
 		.created_at_s = f->now_ms / 1000,
 		.received_at_ms = f->now_ms,
 	};

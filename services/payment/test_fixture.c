@@ -160,17 +160,22 @@ static enum mp_rc fake_expire(
 	return rc;
 }
 
-static enum mp_rc fake_intent_failed(
-	void *ctx, const char *intent, struct mp_arena *arena, bool *out_failed)
+static enum mp_rc fake_intent(
+	void *ctx, const char *intent, struct mp_arena *arena, struct stripe_intent *out)
 {
 	struct fixture *f = ctx;
 
-	(void)arena;
 	for (size_t i = 0; i < f->provider.count; i++) {
-		if (strcmp(f->provider.sessions[i].intent, intent) == 0) {
-			*out_failed = f->provider.sessions[i].intent_failed;
-			return MP_OK;
-		}
+		const struct fake_session *s = &f->provider.sessions[i];
+		if (strcmp(s->intent, intent) != 0)
+			continue;
+		*out = (struct stripe_intent){
+			.payment_id = s->payment_id,
+			.attempt = s->attempt,
+			.failed = s->intent_failed,
+			.decline = mp_arena_strdup(arena, "Your card has insufficient funds."),
+		};
+		return MP_OK;
 	}
 	return MP_NOT_FOUND;
 }
@@ -226,8 +231,8 @@ static void open_app(struct fixture *f)
 	app->db.redrive = open_due(f, "payment");
 	app->db.sessions = open_due(f, "session");
 	app->db.events = open_due(f, "event");
-	app->stripe = (struct stripe){
-		fake_create, fake_retrieve, fake_expire, fake_intent_failed, f, false};
+	app->stripe =
+		(struct stripe){fake_create, fake_retrieve, fake_expire, fake_intent, f, false};
 	app->users = (struct users){fake_user_exists, f};
 	app->rules = (struct payment_rules){.session_ttl_s = 3600,
 		.session_opening_s = STRIPE_SESSION_TTL_S_MIN + 8,
@@ -364,7 +369,8 @@ struct mp_due_result fixture_webhook(
 	struct provider_event event = {
 		.provider_id = event_id,
 		.type = type,
-		.session_id = session->id,
+		.object_id =
+			strncmp(type, "payment_intent.", 15) == 0 ? session->intent : session->id,
 		.created_at_s = f->now_ms / 1000,
 		.received_at_ms = f->now_ms,
 	};

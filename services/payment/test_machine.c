@@ -20,6 +20,7 @@ static const struct {
 	{INPUT_SESSION_PROCESSING, "session processing", "Annnnnnnnn"},
 	{INPUT_SESSION_EXPIRED, "session expired", "EEnEnnnnnn"},
 	{INPUT_SESSION_FAILED, "session failed", "EEnEnnnnnn"},
+	{INPUT_DECLINED, "declined", "nn.n......"},
 	{INPUT_CAPTURED, "captured", "SSnSnnnnnn"},
 	{INPUT_MISMATCH, "mismatch", "RRnRnnnnnn"},
 	{INPUT_BILL_SETTLED, "bill settled", "UUUUU.UUUU"},

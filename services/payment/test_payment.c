@@ -277,6 +277,24 @@ static void events_of_others_are_done_with(void **state)
 	assert_state(f, &p.id, PAYMENT_AWAITING_PROVIDER);
 }
 
+static void a_declined_card_is_told_and_the_page_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct payment p = fixture_top_up(f, 10000);
+	struct fake_session *s = fixture_session(f, &p.id, 1);
+	size_t rows = fixture_rows(f, &p.id, true);
+
+	assert_true(fixture_webhook(f, s, "payment_intent.payment_failed").done);
+	assert_true(fixture_webhook(f, s, "payment_intent.payment_failed").done); /* another */
+	assert_int_equal(fixture_rows(f, &p.id, true), rows + 2);
+	assert_state(f, &p.id, PAYMENT_AWAITING_PROVIDER);
+	assert_non_null(fixture_get(f, &p.id).checkout_url);
+	fixture_pay_at_page(f, &p.id, 1);
+	assert_state(f, &p.id, PAYMENT_SETTLING);
+	assert_true(fixture_webhook(f, s, "payment_intent.payment_failed").done); /* late */
+	assert_int_equal(fixture_rows(f, &p.id, true), rows + 3);
+}
+
 /* --- what does not come, or comes late --- */
 
 static void a_lost_answer_opens_no_second_page(void **state)
@@ -618,6 +636,7 @@ int main(void)
 		CASE(other_figures_than_ours_are_for_a_person_to_look_at),
 		CASE(money_that_is_on_its_way_is_waited_for),
 		CASE(events_of_others_are_done_with),
+		CASE(a_declined_card_is_told_and_the_page_stays),
 		CASE(a_lost_answer_opens_no_second_page),
 		CASE(a_page_paid_before_its_answer_is_known_counts),
 		CASE(while_the_provider_is_down_the_payment_waits),

@@ -127,6 +127,7 @@ static void every_input_may_come_twice(void **state)
 	const struct payment p = order(false, 20000, PAYMENT_FROM_CARD);
 	const struct payment_input inputs[] = {
 		{.kind = INPUT_SESSION_OPENED, .attempt = 1, .session_id = "cs_1", .url = "u"},
+		{.kind = INPUT_DECLINED, .attempt = 1, .event_id = "evt_1", .text = "no"},
 		{.kind = INPUT_SESSION_PROCESSING, .attempt = 1, .session_id = "cs_1"},
 		{.kind = INPUT_CAPTURED, .attempt = 1, .payment_intent = "pi_1"},
 		{.kind = INPUT_FUNDING_SETTLED, .payment_intent = "pi_1"},

@@ -3,208 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/text.h"
-
-/* --- building blocks --- */
-
-static void *keep(struct payment_work *work, size_t bytes)
-{
-	void *memory = mp_arena_alloc(work->arena, bytes);
-	if (memory == NULL)
-		work->rc = MP_NOMEM;
-	return memory;
-}
-
-static const char *keep_text(struct payment_work *work, const char *text)
-{
-	const char *copy = mp_arena_strdup(work->arena, text);
-	if (copy == NULL && text != NULL)
-		work->rc = MP_NOMEM;
-	return copy;
-}
-
-/* "130.00 USD" */
-static const char *amount_text(struct payment_work *work, int64_t minor)
-{
-	char digits[MP_AMOUNT_TEXT_SIZE];
-	mp_money_format(minor, work->payment.currency, digits);
-
-	const char *text =
-		mp_arena_printf(work->arena, "%s %s", digits, work->payment.currency->code);
-	if (text == NULL)
-		work->rc = MP_NOMEM;
-	return text == NULL ? "" : text;
-}
-
-/* Two texts as one sentence, at most what a reason may have, cut between characters. */
-static const char *sentence(struct payment_work *work, const char *first, const char *then)
-{
-	char *text = mp_arena_printf(work->arena, "%s%s", first, then == NULL ? "" : then);
-	if (text == NULL) {
-		work->rc = MP_NOMEM;
-		return "";
-	}
-	size_t len = strlen(text);
-	if (len > PAYMENT_REASON_BYTES_MAX) {
-		len = PAYMENT_REASON_BYTES_MAX;
-		while (len > 0 && ((unsigned char)text[len] & 0xC0) == 0x80)
-			len--;
-		text[len] = '\0';
-	}
-	return text;
-}
-
-enum audience {
-	BOTH_PARTIES,
-	PAYER_ONLY
-};
-
-static void add_row(struct payment_work *work, int64_t at_ms, enum audience audience,
-	const char *service, const char *event, const char *detail)
-{
-	/* detail is a literal or already the arena's */
-	struct payment_row *row = keep(work, sizeof(*row));
-	if (row == NULL)
-		return;
-
-	*row = (struct payment_row){
-		.seq = ++work->payment.timeline_count,
-		.at_ms = at_ms,
-		.service = service,
-		.event = event,
-		.detail = detail,
-		.payer_only = audience == PAYER_ONLY,
-	};
-	struct payment_row **last = &work->rows;
-	while (*last != NULL)
-		last = &(*last)->next;
-	*last = row;
-	work->changed = true;
-}
-
-static void add_event(struct payment_work *work, enum payment_event_type type,
-	const struct mp_id *id, int64_t at_ms, int64_t attempt,
-	const struct payment_capture *capture)
-{
-	struct payment_event *event = keep(work, sizeof(*event));
-	if (event == NULL)
-		return;
-
-	*event = (struct payment_event){.type = type,
-		.id = *id,
-		.at_ms = at_ms,
-		.attempt = attempt,
-		.capture = capture,
-		.next = work->events};
-	work->events = event;
-}
-
-static void tell_requested(struct payment_work *work)
-{
-	const struct payment *p = &work->payment;
-	struct mp_id id =
-		mp_id_derive(&p->id, payment_event_name(EVENT_PAYMENT_REQUESTED), p->attempt);
-	add_event(work, EVENT_PAYMENT_REQUESTED, &id, p->state_at_ms, p->attempt, NULL);
-}
-
-static void tell_captured(struct payment_work *work, const struct payment_capture *capture)
-{
-	struct mp_id id = mp_id_derive_text(mp_id_time_ms(&work->payment.id),
-		payment_event_name(EVENT_PAYMENT_CAPTURED), capture->payment_intent);
-	add_event(work, EVENT_PAYMENT_CAPTURED, &id, capture->captured_at_ms, capture->attempt,
-		capture);
-}
-
-static void tell_ending(struct payment_work *work, enum payment_state ending)
-{
-	enum payment_event_type type = ending == PAYMENT_CANCELED  ? EVENT_PAYMENT_CANCELED
-				       : ending == PAYMENT_EXPIRED ? EVENT_PAYMENT_EXPIRED
-								   : EVENT_PAYMENT_FAILED;
-	const struct payment *p = &work->payment;
-	struct mp_id id = mp_id_derive(&p->id, payment_event_name(type), p->attempt);
-	add_event(work, type, &id, p->state_at_ms, p->attempt, NULL);
-}
-
-static void want_sessions(struct payment_work *work)
-{
-	work->sessions_due_ms = work->now_ms + work->sessions_delay_ms;
-}
-
-static void enter(struct payment_work *work, enum payment_state state)
-{
-	work->payment.state = state;
-	work->payment.state_at_ms = work->now_ms;
-	work->changed = true;
-	/* The re-drive that there is may have slowed down while it waited for the payer. */
-	if (state == PAYMENT_SETTLING || state == PAYMENT_CLOSING)
-		work->redrive_due_ms = work->now_ms + work->rules->redrive_ms;
-}
-
-/* No session is the payer's to pay at from now on; one that is still open is expired. */
-static void drop_session(struct payment_work *work)
-{
-	struct payment *p = &work->payment;
-
-	if (p->session_attempt != 0)
-		want_sessions(work);
-	p->session_attempt = 0;
-	p->cancel_wanted = false;
-	p->checkout_url = NULL;
-	p->checkout_minor = 0;
-	p->checkout_expires_at_s = 0;
-	work->changed = true;
-}
-
-static void end_payment(struct payment_work *work, enum payment_state ending, const char *reason)
-{
-	struct payment *p = &work->payment;
-
-	drop_session(work);
-	p->reason = reason;
-	if (payment_is_top_up(p)) {
-		enter(work, ending); /* no bill: nobody has to answer */
-	} else {
-		p->ending = ending;
-		enter(work, PAYMENT_CLOSING);
-	}
-	tell_ending(work, ending);
-	add_row(work, work->now_ms, BOTH_PARTIES, "payment",
-		ending == PAYMENT_CANCELED  ? "payment.canceled"
-		: ending == PAYMENT_EXPIRED ? "payment.expired"
-					    : "payment.failed",
-		reason);
-}
-
-/* A new attempt by a session for at least minor; false when no session can charge that. */
-static bool start_session(struct payment_work *work, int64_t minor)
-{
-	struct payment *p = &work->payment;
-	int64_t charge = 0;
-
-	if (p->attempt >= PAYMENT_ATTEMPTS_MAX ||
-		mp_money_chargeable(minor, p->currency, &charge) != MP_OK)
-		return false;
-	struct payment_attempt *attempt = keep(work, sizeof(*attempt));
-	if (attempt == NULL)
-		return true; /* remembered: nothing will be written */
-
-	drop_session(work);
-	p->attempt++;
-	p->attempt_kind = ATTEMPT_SESSION;
-	p->session_attempt = p->attempt;
-	p->checkout_minor = charge;
-	p->checkout_expires_at_s = work->now_ms / 1000 + work->rules->session_ttl_s;
-	*attempt = (struct payment_attempt){
-		.number = p->attempt,
-		.amount_minor = charge,
-		.expires_at_s = p->checkout_expires_at_s,
-		.state = SESSION_WANTED,
-		.changed = true,
-	};
-	work_add_attempt(work, attempt);
-	want_sessions(work);
-	return true;
-}
+#include "work_parts.h"
 
 /* --- begin, create --- */
 
@@ -267,221 +66,49 @@ void work_create(struct payment_work *work, struct mp_arena *arena,
 	const char *what = payment_is_top_up(p)		      ? "Top-up of "
 			   : p->source == PAYMENT_FROM_WALLET ? "From the wallet: "
 							      : "By card: ";
-	add_row(work, now_ms, BOTH_PARTIES, "payment", "payment.requested",
-		sentence(work, what, amount_text(work, p->amount_minor)));
+	work_say(work, now_ms, BOTH_PARTIES, "payment", "payment.requested",
+		work_sentence(work, what, work_amount(work, p->amount_minor)));
 
 	if (p->source == PAYMENT_FROM_WALLET) {
 		p->attempt = 1;
 		p->attempt_kind = ATTEMPT_WALLET;
-		enter(work, PAYMENT_SETTLING);
-		tell_requested(work);
+		work_enter(work, PAYMENT_SETTLING);
+		work_tell_requested(work);
 		return;
 	}
-	enter(work, PAYMENT_CREATED);
+	work_enter(work, PAYMENT_CREATED);
 	/* What cannot be charged was refused before; if a setting changed in between, it fails. */
-	if (!start_session(work, p->amount_minor))
+	if (!work_start_session(work, p->amount_minor))
 		work->rc = MP_INVALID;
-}
-
-/* --- sessions --- */
-
-/* The provider tells things late and more than once: what is known already changes nothing. */
-static bool is_old_news(const struct payment_attempt *attempt, enum payment_input_kind kind)
-{
-	switch (attempt->state) {
-	case SESSION_WANTED:
-		return false;
-	case SESSION_OPEN:
-		return kind == INPUT_SESSION_OPENED || kind == INPUT_SESSION_REFUSED ||
-		       kind == INPUT_SESSION_LATE;
-	case SESSION_PROCESSING:
-		return kind != INPUT_SESSION_FAILED && kind != INPUT_SESSION_EXPIRED &&
-		       kind != INPUT_CAPTURED && kind != INPUT_MISMATCH;
-	case SESSION_PAID:
-		return kind != INPUT_CAPTURED; /* which its PaymentIntent tells apart */
-	case SESSION_EXPIRED:
-	case SESSION_FAILED:
-	case SESSION_STATES:
-		break;
-	}
-	return kind != INPUT_CAPTURED && kind != INPUT_MISMATCH;
-}
-
-static void set_session_state(
-	struct payment_work *work, struct payment_attempt *attempt, enum session_state state)
-{
-	attempt->state = state;
-	attempt->changed = true;
-	work->changed = true;
-}
-
-static void session_opened(struct payment_work *work, struct payment_attempt *attempt,
-	const struct payment_input *input, struct decision decision)
-{
-	struct payment *p = &work->payment;
-
-	set_session_state(work, attempt, SESSION_OPEN);
-	attempt->session_id = keep_text(work, input->session_id);
-	if (!payment_session_payable(p, attempt->number)) {
-		want_sessions(work); /* the payment went on without it: it is expired */
-		return;
-	}
-	if (decision.verdict == VERDICT_MOVE)
-		enter(work, decision.next);
-	p->checkout_url = keep_text(work, input->url);
-	add_row(work, input->at_ms, PAYER_ONLY, "provider", "session.opened",
-		sentence(work, "The provider's page is open for ",
-			amount_text(work, attempt->amount_minor)));
-}
-
-static void session_processing(struct payment_work *work, struct payment_attempt *attempt,
-	const struct payment_input *input, struct decision decision)
-{
-	struct payment *p = &work->payment;
-
-	set_session_state(work, attempt, SESSION_PROCESSING);
-	if (attempt->session_id == NULL)
-		attempt->session_id = keep_text(work, input->session_id);
-	if (attempt->number != p->session_attempt || !payment_waits_for_payer(p))
-		return;
-	if (decision.verdict == VERDICT_MOVE)
-		enter(work, decision.next);
-	p->checkout_url = NULL;	  /* nothing more to do there */
-	p->cancel_wanted = false; /* it came too late: the provider cannot take it back */
-	add_row(work, input->at_ms, PAYER_ONLY, "provider", "session.processing",
-		"The provider waits for the money");
-}
-
-static void session_ended(struct payment_work *work, struct payment_attempt *attempt,
-	const struct payment_input *input, struct decision decision)
-{
-	bool expired = input->kind == INPUT_SESSION_EXPIRED || input->kind == INPUT_SESSION_LATE;
-	enum payment_state ending = expired ? PAYMENT_EXPIRED : PAYMENT_FAILED;
-	const char *reason = "The time to pay has ended";
-
-	set_session_state(work, attempt, expired ? SESSION_EXPIRED : SESSION_FAILED);
-	if (decision.verdict != VERDICT_END)
-		return;
-	if (work->payment.cancel_wanted) {
-		ending = PAYMENT_CANCELED;
-		reason = "Canceled by its payer";
-	} else if (input->kind == INPUT_SESSION_LATE) {
-		reason = "The payment provider could not be reached in time";
-	} else if (input->kind == INPUT_SESSION_FAILED) {
-		reason = "The payment was declined";
-	} else if (input->kind == INPUT_SESSION_REFUSED) {
-		reason = sentence(work, "The payment provider refused: ", input->text);
-	}
-	work->payment.session_attempt = 0; /* this one is over, no worker has to end it */
-	end_payment(work, ending, reason);
-}
-
-/* Each PaymentIntent once. What it settles is decided here, however often it is told. */
-static enum verdict session_captured(struct payment_work *work, struct payment_attempt *attempt,
-	const struct payment_input *input, struct decision decision)
-{
-	struct payment *p = &work->payment;
-	bool settles = decision.verdict == VERDICT_MOVE;
-
-	if (work_find_capture(work, input->payment_intent) != NULL)
-		return VERDICT_IGNORE;
-	struct payment_capture *capture = keep(work, sizeof(*capture));
-	if (capture == NULL)
-		return decision.verdict; /* remembered: nothing will be written */
-
-	set_session_state(work, attempt, SESSION_PAID);
-	if (settles) {
-		if (p->session_attempt == attempt->number)
-			p->session_attempt = 0; /* paid: no worker has to end it */
-		drop_session(work);
-		p->attempt_kind = ATTEMPT_SESSION;
-		enter(work, decision.next);
-	} else if (payment_has_ended(p) || p->state == PAYMENT_REVIEW) {
-		/* its re-drive may have ended with it */
-		work->redrive_due_ms = work->now_ms + work->rules->redrive_ms;
-	}
-	*capture = (struct payment_capture){
-		.payment_intent = keep_text(work, input->payment_intent),
-		.amount_minor = attempt->amount_minor,
-		.attempt = settles && !payment_is_top_up(p) ? p->attempt : 0,
-		.captured_at_ms = input->at_ms,
-		.changed = true,
-	};
-	work_add_capture(work, capture);
-	p->captures_unsettled++;
-	add_row(work, input->at_ms, PAYER_ONLY, "provider", "payment.captured",
-		sentence(work, amount_text(work, attempt->amount_minor),
-			settles ? " has arrived" : " has arrived, for the wallet only"));
-	if (work->rc == MP_OK)
-		tell_captured(work, capture);
-	return decision.verdict;
-}
-
-static void session_mismatch(struct payment_work *work, struct payment_attempt *attempt,
-	const struct payment_input *input, struct decision decision)
-{
-	struct payment *p = &work->payment;
-
-	set_session_state(work, attempt, SESSION_PAID);
-	work->alarm = true;
-	if (decision.verdict == VERDICT_MOVE) {
-		if (p->session_attempt == attempt->number)
-			p->session_attempt = 0;
-		drop_session(work);
-		p->reason = "The provider's figures differ from ours: we are looking into it";
-		enter(work, decision.next);
-	}
-	add_row(work, input->at_ms, PAYER_ONLY, "payment", "payment.review",
-		sentence(work, "The provider's figures differ from ours: ", input->text));
-}
-
-static enum verdict apply_session(struct payment_work *work, const struct payment_input *input)
-{
-	struct payment_attempt *attempt = work_find_attempt(work, input->attempt);
-	struct decision decision = machine_decide(&work->payment, input);
-
-	if (attempt == NULL || is_old_news(attempt, input->kind))
-		return VERDICT_IGNORE;
-	if (input->kind == INPUT_CAPTURED)
-		return session_captured(work, attempt, input, decision);
-	if (input->kind == INPUT_MISMATCH)
-		session_mismatch(work, attempt, input, decision);
-	else if (input->kind == INPUT_SESSION_OPENED)
-		session_opened(work, attempt, input, decision);
-	else if (input->kind == INPUT_SESSION_PROCESSING)
-		session_processing(work, attempt, input, decision);
-	else
-		session_ended(work, attempt, input, decision);
-	return decision.verdict;
 }
 
 /* --- billing's answers --- */
 
 static void bill_settled(struct payment_work *work, const struct payment_input *input)
 {
-	drop_session(work);
+	work_drop_session(work);
 	work->payment.reason = NULL;
-	enter(work, PAYMENT_SUCCEEDED);
-	add_row(work, input->at_ms, BOTH_PARTIES, "billing", "bill.settled",
-		sentence(work, "Paid: bill ", input->text));
+	work_enter(work, PAYMENT_SUCCEEDED);
+	work_say(work, input->at_ms, BOTH_PARTIES, "billing", "bill.settled",
+		work_sentence(work, "Paid: bill ", input->text));
 }
 
 static void bill_unfunded(struct payment_work *work, const struct payment_input *input)
 {
-	enter(work, PAYMENT_REQUIRES_FUNDING);
-	add_row(work, input->at_ms, PAYER_ONLY, "billing", "bill.unfunded",
-		sentence(work, "The wallet was too empty, missing: ",
-			amount_text(work, input->shortfall_minor)));
-	if (!start_session(work, input->shortfall_minor))
-		end_payment(work, PAYMENT_FAILED, "The missing amount cannot be charged");
+	work_enter(work, PAYMENT_REQUIRES_FUNDING);
+	work_say(work, input->at_ms, PAYER_ONLY, "billing", "bill.unfunded",
+		work_sentence(work, "The wallet was too empty, missing: ",
+			work_amount(work, input->shortfall_minor)));
+	if (!work_start_session(work, input->shortfall_minor))
+		work_end(work, PAYMENT_FAILED, "The missing amount cannot be charged");
 }
 
 static void bill_voided(
 	struct payment_work *work, const struct payment_input *input, enum payment_state ending)
 {
-	enter(work, ending);
-	add_row(work, input->at_ms, BOTH_PARTIES, "billing", "bill.voided",
-		sentence(work, "Not to be paid any more: bill ", input->text));
+	work_enter(work, ending);
+	work_say(work, input->at_ms, BOTH_PARTIES, "billing", "bill.voided",
+		work_sentence(work, "Not to be paid any more: bill ", input->text));
 }
 
 static enum verdict funding_settled(
@@ -497,9 +124,9 @@ static enum verdict funding_settled(
 	if (p->captures_unsettled > 0)
 		p->captures_unsettled--;
 	if (decision.verdict == VERDICT_MOVE)
-		enter(work, decision.next);
-	add_row(work, input->at_ms, PAYER_ONLY, "wallet", "funding.settled",
-		sentence(work, amount_text(work, capture->amount_minor),
+		work_enter(work, decision.next);
+	work_say(work, input->at_ms, PAYER_ONLY, "wallet", "funding.settled",
+		work_sentence(work, work_amount(work, capture->amount_minor),
 			" was credited to the wallet"));
 	return decision.verdict;
 }
@@ -527,13 +154,13 @@ static void retry_from_wallet(struct payment_work *work, const struct payment_in
 {
 	struct payment *p = &work->payment;
 
-	drop_session(work);
+	work_drop_session(work);
 	p->attempt++;
 	p->attempt_kind = ATTEMPT_WALLET;
 	p->source = PAYMENT_FROM_WALLET;
-	enter(work, PAYMENT_SETTLING);
-	tell_requested(work);
-	add_row(work, input->at_ms, PAYER_ONLY, "payment", "payment.retried",
+	work_enter(work, PAYMENT_SETTLING);
+	work_tell_requested(work);
+	work_say(work, input->at_ms, PAYER_ONLY, "payment", "payment.retried",
 		"Again from the wallet");
 }
 
@@ -541,11 +168,11 @@ static enum verdict retry_by_card(struct payment_work *work, const struct paymen
 {
 	struct payment *p = &work->payment;
 
-	if (!start_session(work, p->amount_minor))
+	if (!work_start_session(work, p->amount_minor))
 		return VERDICT_REFUSE;
 	p->source = PAYMENT_FROM_CARD;
-	add_row(work, input->at_ms, PAYER_ONLY, "payment", "payment.retried",
-		sentence(work, "By card: ", amount_text(work, p->checkout_minor)));
+	work_say(work, input->at_ms, PAYER_ONLY, "payment", "payment.retried",
+		work_sentence(work, "By card: ", work_amount(work, p->checkout_minor)));
 	return VERDICT_NOTE;
 }
 
@@ -563,14 +190,14 @@ static enum verdict cancel(struct payment_work *work)
 	if (attempt == NULL || attempt->state != SESSION_OPEN) {
 		/* The page was never shown to anybody, nobody can pay there. */
 		if (attempt != NULL && attempt->state == SESSION_WANTED)
-			set_session_state(work, attempt, SESSION_EXPIRED);
-		end_payment(work, PAYMENT_CANCELED, "Canceled by its payer");
+			work_set_session(work, attempt, SESSION_EXPIRED);
+		work_end(work, PAYMENT_CANCELED, "Canceled by its payer");
 		return VERDICT_END;
 	}
 	p->cancel_wanted = true;
 	p->checkout_url = NULL;
 	work->changed = true;
-	want_sessions(work);
+	work_want_sessions(work);
 	return VERDICT_NOTE;
 }
 
@@ -597,9 +224,10 @@ enum verdict work_apply(struct payment_work *work, const struct payment_input *i
 	case INPUT_SESSION_PROCESSING:
 	case INPUT_SESSION_EXPIRED:
 	case INPUT_SESSION_FAILED:
+	case INPUT_DECLINED:
 	case INPUT_CAPTURED:
 	case INPUT_MISMATCH:
-		return apply_session(work, input);
+		return work_apply_session(work, input);
 	case INPUT_BILL_SETTLED:
 	case INPUT_BILL_UNFUNDED:
 	case INPUT_BILL_VOIDED:
@@ -624,10 +252,10 @@ void work_redrive(struct payment_work *work)
 
 	switch (machine_redrive(p)) {
 	case REDRIVE_REQUESTED:
-		tell_requested(work);
+		work_tell_requested(work);
 		break;
 	case REDRIVE_ENDING:
-		tell_ending(work, p->ending);
+		work_tell_ending(work, p->ending);
 		break;
 	case REDRIVE_CAPTURES:
 	case REDRIVE_PROVIDER: /* asking it is the caller's */
@@ -638,7 +266,7 @@ void work_redrive(struct payment_work *work)
 	for (const struct payment_capture *c = work->captures; c != NULL; c = c->next) {
 		bool settles = p->state == PAYMENT_SETTLING && c->attempt == p->attempt;
 		if (!c->settled || settles)
-			tell_captured(work, c);
+			work_tell_captured(work, c);
 	}
 }
 

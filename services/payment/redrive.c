@@ -1,0 +1,123 @@
+#include "payment.h"
+
+#include "base/trace.h"
+#include "log/log.h"
+
+/* Payments that stand still. */
+
+#define REDRIVE_MS_MAX (5 * 60 * 1000)
+#define EXPIRY_GRACE_MS 5000 /* after a session's end, before the provider is asked about it */
+
+/* The provider has forgotten it, and its time is over: nobody can pay there. */
+static enum mp_rc tell_gone(struct payment_app *app, const struct mp_id *id,
+	const struct payment_attempt *attempt, int64_t now_ms, struct mp_arena *arena)
+{
+	const struct payment_input gone = {
+		.kind = INPUT_SESSION_EXPIRED, .at_ms = now_ms, .attempt = attempt->number};
+	struct payment payment;
+
+	return provider_tell(app, id, &gone, now_ms, arena, &payment);
+}
+
+/* A session that the payer is done with does not say whether its money may still come. */
+static enum mp_rc ask_about_intent(struct payment_app *app, const struct stripe_session *session,
+	struct mp_arena *arena, bool *out_failed)
+{
+	struct stripe_intent intent;
+
+	if (session->status != STRIPE_COMPLETE || session->paid || session->payment_intent == NULL)
+		return MP_OK;
+	enum mp_rc rc =
+		app->stripe.intent(app->stripe.ctx, session->payment_intent, arena, &intent);
+	if (rc == MP_OK)
+		*out_failed = intent.failed;
+	return rc;
+}
+
+/* The webhook may never come: the provider is asked what became of the session. */
+static enum mp_rc ask_about_session(
+	struct payment_app *app, const struct mp_id *id, int64_t now_ms, struct mp_arena *arena)
+{
+	struct payment_load load = {.id = *id, .attempt = -1};
+	struct stripe_session session;
+	struct payment ignored;
+	enum provider_truth truth;
+	bool failed = false;
+
+	enum mp_rc rc = payment_db_load(&app->db, &load, 1, arena);
+	const struct payment_attempt *attempt = load.attempt_row;
+	if (rc != MP_OK || attempt == NULL)
+		return rc;
+	if (attempt->state == SESSION_WANTED)
+		return provider_open_session(app, id, now_ms, arena, &ignored);
+	if (attempt->session_id == NULL)
+		return MP_OK;
+	if (load.payment.cancel_wanted)
+		return provider_align_sessions(app, id, now_ms, arena);
+	rc = app->stripe.retrieve(app->stripe.ctx, attempt->session_id, arena, &session);
+	if (rc == MP_NOT_FOUND && attempt->expires_at_s * 1000 < now_ms)
+		return tell_gone(app, id, attempt, now_ms, arena);
+	if (rc == MP_OK)
+		rc = ask_about_intent(app, &session, arena, &failed);
+	return rc == MP_OK ? provider_apply_session(app, &session, failed, now_ms, arena, &truth)
+			   : rc;
+}
+
+/* The last events again, with their ids as they were: whoever missed them acts, others do not. */
+static enum mp_rc tell_again(struct payment_app *app, const struct payment *payment, int64_t now_ms,
+	struct mp_arena *arena)
+{
+	struct payment_work work;
+	struct payment_work *const works[] = {&work};
+
+	work_begin(&work, arena, &app->rules, now_ms, payment);
+	enum mp_rc rc = payment_db_captures(&app->db, &payment->id, arena, &work.captures);
+	if (rc != MP_OK)
+		return rc;
+	work_redrive(&work);
+	return work_is_empty(&work) ? MP_OK : payment_commit(app, works, 1, NULL, 0, arena);
+}
+
+/* Slower and slower, but soon after the end of the session that it waits for. */
+static int64_t next_redrive_ms(struct payment_app *app, const struct payment *payment,
+	bool asked_provider, int64_t attempts, int64_t now_ms)
+{
+	int64_t least = asked_provider ? 2 * app->rules.redrive_ms : app->rules.redrive_ms;
+	int64_t backoff = mp_due_backoff_ms(attempts);
+	int64_t pause = backoff < REDRIVE_MS_MAX ? backoff : REDRIVE_MS_MAX;
+	int64_t expiry_ms = payment->checkout_expires_at_s * 1000 + EXPIRY_GRACE_MS;
+
+	if (payment->checkout_expires_at_s != 0 && expiry_ms > now_ms && pause > expiry_ms - now_ms)
+		pause = expiry_ms - now_ms;
+	return now_ms + (pause < least ? least : pause);
+}
+
+struct mp_due_result payment_redrive_due(
+	void *ctx, struct mp_arena *arena, const struct mp_id *id, int64_t attempts, int64_t now_ms)
+{
+	struct payment_app *app = ctx;
+	struct payment payment;
+
+	mp_trace_end(); /* the payment's own, as soon as it is known */
+	enum mp_rc rc = payment_db_get(&app->db, id, arena, &payment);
+	if (rc == MP_NOT_FOUND)
+		return (struct mp_due_result){.done = true};
+	if (rc != MP_OK) {
+		mp_log(MP_LOG_WARN, "redrive_later", MP_TEXT("payment", id->text), MP_RC(rc));
+		return provider_later(attempts, now_ms);
+	}
+	payment_follow_trace(&payment);
+	enum redrive redrive = machine_redrive(&payment);
+	if (redrive == REDRIVE_NOTHING)
+		return (struct mp_due_result){.done = true};
+
+	mp_metric_add(app->redrives, 1);
+	if (redrive == REDRIVE_PROVIDER)
+		rc = ask_about_session(app, id, now_ms, arena);
+	if (rc == MP_OK && (redrive != REDRIVE_PROVIDER || payment.captures_unsettled > 0))
+		rc = tell_again(app, &payment, now_ms, arena);
+	if (rc != MP_OK)
+		mp_log(MP_LOG_WARN, "redrive_failed", MP_TEXT("payment", id->text), MP_RC(rc));
+	return (struct mp_due_result){.again_at_ms = next_redrive_ms(app, &payment,
+					      redrive == REDRIVE_PROVIDER, attempts, now_ms)};
+}
