@@ -102,6 +102,13 @@ enum mp_rc user_get(const struct user_db *db, struct mp_arena *arena, const stru
 	return user_db_get(db, arena, id, out_user);
 }
 
+enum mp_rc user_people(const struct user_db *db, struct mp_arena *arena, const struct mp_id *ids,
+	size_t ids_count, struct user *out_users, size_t *out_count)
+{
+	assert(ids_count > 0 && ids_count <= PEOPLE_IDS_MAX);
+	return user_db_get_many(db, arena, ids, ids_count, out_users, out_count);
+}
+
 enum mp_rc user_search(const struct user_db *db, struct mp_arena *arena, const char *text,
 	struct user out_users[SEARCH_RESULTS_MAX], size_t *out_count)
 {

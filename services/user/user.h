@@ -42,6 +42,10 @@ enum mp_rc user_change(const struct user_db *db, struct mp_arena *arena, const s
 enum mp_rc user_get(const struct user_db *db, struct mp_arena *arena, const struct mp_id *id,
 	struct user *out_user) MP_MUST_CHECK;
 
+/* People by their ids, 1 to PEOPLE_IDS_MAX, none twice; who is not there is left out. */
+enum mp_rc user_people(const struct user_db *db, struct mp_arena *arena, const struct mp_id *ids,
+	size_t ids_count, struct user *out_users, size_t *out_count) MP_MUST_CHECK;
+
 /*
  * People whose user name, first name, full name or last name begins with text, whatever its case.
  * MP_INVALID: fewer than SEARCH_CHARS_MIN characters, or more than SEARCH_CHARS_MAX.

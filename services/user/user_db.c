@@ -302,29 +302,41 @@ static enum mp_rc find_rows(const struct user_db *db, struct mp_arena *arena,
 	return MP_OK;
 }
 
-enum mp_rc user_db_search(const struct user_db *db, struct mp_arena *arena,
-	const struct search_text *wanted, struct user out_users[SEARCH_RESULTS_MAX],
-	size_t *out_count)
+enum mp_rc user_db_get_many(const struct user_db *db, struct mp_arena *arena,
+	const struct mp_id *ids, size_t ids_count, struct user *out_users, size_t *out_count)
 {
-	struct mp_item *items[SEARCH_RESULTS_MAX] = {NULL};
-	struct mp_key keys[SEARCH_RESULTS_MAX];
-	struct found found = {.count = 0};
+	struct mp_item **items = mp_arena_array(arena, ids_count, sizeof(struct mp_item *));
+	struct mp_key *keys = mp_arena_array(arena, ids_count, sizeof(struct mp_key));
 	size_t count = 0;
 
-	assert(wanted->prefix_bytes > 0);
-	enum mp_rc rc = find_rows(db, arena, wanted, &found);
-	for (size_t i = 0; i < found.count; i++) {
-		keys[i] = (struct mp_key){user_pk(arena, &found.ids[i]), SK_PROFILE};
+	if (items == NULL || keys == NULL)
+		return MP_NOMEM;
+	for (size_t i = 0; i < ids_count; i++) {
+		keys[i] = (struct mp_key){user_pk(arena, &ids[i]), SK_PROFILE};
 		if (keys[i].pk == NULL)
 			return MP_NOMEM;
 	}
-	if (rc == MP_OK && found.count > 0)
-		rc = mp_store_batch_get(db->store, keys, found.count, arena, items);
-	for (size_t i = 0; rc == MP_OK && i < found.count; i++) {
+	enum mp_rc rc = mp_store_batch_get(db->store, keys, ids_count, arena, items);
+	for (size_t i = 0; rc == MP_OK && i < ids_count; i++) {
 		if (items[i] != NULL)
 			rc = read_profile(items[i], &out_users[count++]);
 	}
 	if (rc == MP_OK)
 		*out_count = count;
+	return rc;
+}
+
+enum mp_rc user_db_search(const struct user_db *db, struct mp_arena *arena,
+	const struct search_text *wanted, struct user out_users[SEARCH_RESULTS_MAX],
+	size_t *out_count)
+{
+	struct found found = {.count = 0};
+
+	assert(wanted->prefix_bytes > 0);
+	enum mp_rc rc = find_rows(db, arena, wanted, &found);
+	if (rc == MP_OK && found.count > 0)
+		return user_db_get_many(db, arena, found.ids, found.count, out_users, out_count);
+	if (rc == MP_OK)
+		*out_count = 0;
 	return rc;
 }

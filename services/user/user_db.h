@@ -39,6 +39,11 @@ enum mp_rc user_db_replace_password(const struct user_db *db, struct mp_arena *a
 	const struct mp_id *user_id, const struct user_password *password,
 	int64_t now_ms) MP_MUST_CHECK;
 
+/* Those of the ids that are users', in their order; ids_count is not 0, and no id stands twice. */
+enum mp_rc user_db_get_many(const struct user_db *db, struct mp_arena *arena,
+	const struct mp_id *ids, size_t ids_count, struct user *out_users,
+	size_t *out_count) MP_MUST_CHECK;
+
 /* Users that one of their texts begins with wanted, by that text. wanted->prefix_bytes is not 0. */
 enum mp_rc user_db_search(const struct user_db *db, struct mp_arena *arena,
 	const struct search_text *wanted, struct user out_users[SEARCH_RESULTS_MAX],

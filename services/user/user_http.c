@@ -226,9 +226,17 @@ static enum mp_rc people_to_response(
 	return mp_response_list(res, items, NULL);
 }
 
-static enum mp_rc get_users(struct mp_request *req, struct mp_response *res, void *ctx)
+static enum mp_rc refuse_query(struct mp_request *req, const char *field, const char *fault)
 {
-	struct user_app *app = ctx;
+	const struct mp_field_errors *errors = mp_request_field_errors(req);
+
+	errors->add(errors->ctx, field, fault);
+	return MP_INVALID;
+}
+
+static enum mp_rc search_people(
+	const struct user_app *app, struct mp_request *req, struct mp_response *res)
+{
 	const char *text = mp_request_query(req, "query");
 	struct user users[SEARCH_RESULTS_MAX];
 	size_t count = 0;
@@ -236,14 +244,68 @@ static enum mp_rc get_users(struct mp_request *req, struct mp_response *res, voi
 
 	if (text != NULL)
 		rc = user_search(&app->db, mp_request_arena(req), text, users, &count);
-	if (rc == MP_INVALID) {
-		const struct mp_field_errors *errors = mp_request_field_errors(req);
-
-		errors->add(errors->ctx, "query", "must have 3 to 129 characters");
-	}
+	if (rc == MP_INVALID)
+		return refuse_query(req, "query", "must have at least 3 characters");
 	if (rc != MP_OK)
 		return rc;
 	return people_to_response(users, count, res);
+}
+
+/* Ids between commas; one that stands twice counts once. False when it is not that. */
+static bool parse_ids(const char *text, struct mp_id out_ids[PEOPLE_IDS_MAX], size_t *out_count)
+{
+	const size_t id_bytes = sizeof(out_ids[0].text) - 1;
+	size_t left = strlen(text);
+	size_t count = 0;
+
+	while (left >= id_bytes && count < PEOPLE_IDS_MAX) {
+		char id[sizeof(out_ids[0].text)] = "";
+		size_t known = 0;
+
+		memcpy(id, text, id_bytes);
+		if (!mp_id_parse(id, &out_ids[count]))
+			return false;
+		while (!mp_id_equal(&out_ids[known], &out_ids[count]))
+			known++;
+		count += known == count;
+		if (left == id_bytes) {
+			*out_count = count;
+			return true;
+		}
+		if (text[id_bytes] != ',')
+			return false;
+		text += id_bytes + 1;
+		left -= id_bytes + 1;
+	}
+	return false;
+}
+
+static enum mp_rc name_people(const struct user_app *app, struct mp_request *req, const char *text,
+	struct mp_response *res)
+{
+	struct mp_arena *arena = mp_request_arena(req);
+	struct user *users = mp_arena_array(arena, PEOPLE_IDS_MAX, sizeof(*users));
+	struct mp_id ids[PEOPLE_IDS_MAX];
+	size_t ids_count = 0;
+	size_t count = 0;
+
+	if (users == NULL)
+		return MP_NOMEM;
+	if (!parse_ids(text, ids, &ids_count))
+		return refuse_query(req, "ids", "must be 1 to 20 ids with commas between them");
+	enum mp_rc rc = user_people(&app->db, arena, ids, ids_count, users, &count);
+	if (rc != MP_OK)
+		return rc;
+	return people_to_response(users, count, res);
+}
+
+/* GET /v1/users: people to pay by ?query=, or the names of people by ?ids= */
+static enum mp_rc get_users(struct mp_request *req, struct mp_response *res, void *ctx)
+{
+	const struct user_app *app = ctx;
+	const char *ids = mp_request_query(req, "ids");
+
+	return ids == NULL ? search_people(app, req, res) : name_people(app, req, ids, res);
 }
 
 static enum mp_rc get_user(struct mp_request *req, struct mp_response *res, void *ctx)

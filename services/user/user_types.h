@@ -33,6 +33,7 @@ struct user {
 #define SEARCH_TEXT_BYTES_MAX 192
 #define SEARCH_TEXTS_MAX 3
 #define SEARCH_RESULTS_MAX 10
+#define PEOPLE_IDS_MAX 20 /* asked for by id at once */
 
 struct search_text {
 	char text[SEARCH_TEXT_BYTES_MAX + 1];

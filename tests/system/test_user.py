@@ -347,6 +347,24 @@ def test_people_are_found_by_names_only(service, name):
     assert service.call("GET", "/v1/users", headers=bearer(token)).status_code == 422
 
 
+def test_people_are_named_by_their_ids(service, name):
+    first, second = (service.register(f"{name}{i}").json() for i in range(2))
+    token = service.log_on(f"{name}0").json()["access_token"]
+    absent = "01a20628-57e9-75de-9284-f2e89100d63d"
+
+    def named(*ids):
+        return service.call("GET", "/v1/users", params={"ids": ",".join(ids)}, headers=bearer(token))
+
+    answer = named(second["id"], absent, first["id"], second["id"]).json()
+    assert [person["id"] for person in answer["items"]] == [second["id"], first["id"]]
+    assert set(answer["items"][0]) == {"id", "user_name", "first_name", "last_name"}
+    many = [f"{absent[:-2]}{i:02x}" for i in range(21)]
+    assert named(*many[:20]).json()["items"] == []
+    for wrong in (many, [""], [absent, ""], ["", absent], [absent + absent], [absent.upper()]):
+        refused = named(*wrong)
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "ids"), wrong
+
+
 def parts_of(token):
     header, claims, signature = token.split(".")
     return json.loads(unbase64(header)), json.loads(unbase64(claims)), signature
