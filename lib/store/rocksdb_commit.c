@@ -133,11 +133,12 @@ static enum mp_rc prepare_erase(
 
 /* --- the queue --- */
 
-/* True when nobody leads: the caller does now. */
+/* True when nobody leads: the caller does now. Otherwise another thread may make it lead at once. */
 static bool queue_push(struct mp_rocksdb *engine, struct rocksdb_request *request)
 {
 	(void)pthread_mutex_lock(&engine->queue_lock);
 	bool leads = !engine->led;
+	request->leads = leads;
 	engine->led = true;
 	if (engine->queue_tail == NULL)
 		engine->queue_head = request;
@@ -203,8 +204,7 @@ static void lead(struct mp_rocksdb *engine, const struct rocksdb_request *own)
 static enum mp_rc run_request(struct mp_rocksdb *engine, struct rocksdb_request *request)
 {
 	(void)sem_init(&request->wake, 0, 0);
-	request->leads = queue_push(engine, request);
-	if (!request->leads) {
+	if (!queue_push(engine, request)) {
 		while (sem_wait(&request->wake) != 0)
 			continue; /* a signal */
 	}
