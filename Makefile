@@ -4,7 +4,7 @@
 # T=name is one test.
 export PORT VAR BIND BUILD YES T
 
-.PHONY: help setup build run ready demo test unit check bench clean
+.PHONY: help setup build run ready demo test unit check bench clean clean-room
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo 'make test    install what tests need, and run them all; T=name runs one'
 	@echo 'make unit    build, and run the unit tests'
 	@echo 'make check   the static checks'
+	@echo 'make clean-room  run and demo in a bare Debian 12 (root); FULL=1: the tests too'
 	@echo 'make bench   the numbers'
 	@echo 'make build   build only'
 	@echo 'make setup   install what make run needs, only'
@@ -51,3 +52,6 @@ bench: build
 clean:
 	@deploy/local/launch clean
 	@rm -rf build build-clang build-asan
+
+clean-room:
+	@tools/clean-room
