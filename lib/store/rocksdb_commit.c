@@ -133,7 +133,7 @@ static enum mp_rc prepare_erase(
 
 /* --- the queue --- */
 
-/* True when nobody leads: the caller does now. Otherwise another thread may make it lead at once. */
+/* True when nobody leads: the caller does now. Otherwise another may make it lead at once. */
 static bool queue_push(struct mp_rocksdb *engine, struct rocksdb_request *request)
 {
 	(void)pthread_mutex_lock(&engine->queue_lock);

@@ -23,7 +23,7 @@ struct sandbox {
 	int64_t transfer_ms;	/* how long a bank transfer takes */
 };
 
-/* The API request that makes a change; key NULL: none was sent. The answer is kept under the key. */
+/* The API request that makes a change; key NULL: none was sent. Its answer is kept there. */
 struct cause {
 	const char *request_id;
 	const char *key;
