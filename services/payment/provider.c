@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/trace.h"
 #include "log/log.h"
 
@@ -134,6 +135,7 @@ static enum mp_rc open_attempt(struct payment_app *app, const struct payment *pa
 	struct stripe_session session;
 	struct stripe_order order;
 	char reason[160] = "its amount cannot be charged";
+	int64_t begun_ms = mp_clock_mono_ms();
 
 	if (attempt->expires_at_s - now_ms / 1000 < app->rules.session_opening_s) {
 		input.kind = INPUT_SESSION_LATE;
@@ -142,6 +144,7 @@ static enum mp_rc open_attempt(struct payment_app *app, const struct payment *pa
 	enum mp_rc rc = make_order(app, payment, attempt, arena, &order);
 	if (rc == MP_OK)
 		rc = app->stripe.create(app->stripe.ctx, &order, arena, &session, reason);
+	input.at_ms += mp_clock_mono_ms() - begun_ms; /* the provider takes its time */
 	if (rc == MP_INVALID) {
 		input.kind = INPUT_SESSION_REFUSED;
 		input.text = reason;

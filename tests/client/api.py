@@ -175,12 +175,16 @@ def open_provider_page(checkout_url):
     return form
 
 
-def pay_at_provider(checkout_url, card=CARD_GOOD):
+def pay_at_provider(checkout_url, card=CARD_GOOD, method=None):
     """Fills in and posts the hosted page's form, as a browser would; the answer, unfollowed.
+
+    method "bank" presses the button for a bank transfer.
 
     303: paid, and sent back to the return address. 402: the page again, with the refusal.
     """
     form = open_provider_page(checkout_url)
     fields = {**form.fields, "card_number": card, "expiry": "12/34", "cvc": "123"}
+    if method:
+        fields["method"] = method
     return requests.post(urllib.parse.urljoin(checkout_url, form.action), data=fields,
                          allow_redirects=False, timeout=TIMEOUT_S)

@@ -166,6 +166,16 @@ def _stripe_secrets(settings):
     }
 
 
+# What services/payment/README.md asks of the provider's endpoint.
+WEBHOOK_EVENTS = (
+    "checkout.session.completed",
+    "checkout.session.async_payment_succeeded",
+    "checkout.session.async_payment_failed",
+    "checkout.session.expired",
+    "payment_intent.payment_failed",
+)
+
+
 def _sandbox(settings):
     return Part(
         name="sandbox",
@@ -182,6 +192,7 @@ def _sandbox(settings):
             "LOG_LEVEL": "info",
             "PUBLIC_URL": settings.url_of("sandbox"),
             "WEBHOOK_URL": settings.url_of("gateway") + "/v1/webhooks/stripe",
+            "WEBHOOK_EVENTS": ",".join(WEBHOOK_EVENTS),
             **_stripe_secrets(settings),
         },
         ports=("sandbox",),

@@ -1,0 +1,163 @@
+"""The payment provider at its worst: slow, down, lying, losing answers, deciding late."""
+import time
+
+import pytest
+import requests
+from api import CARD_DECLINED, Person, pay_at_provider, wait_for
+from inside import metric
+
+SESSIONS = "/v1/checkout/sessions"
+
+
+@pytest.fixture
+def ada(moneypal):
+    return Person.register(moneypal.base, "Ada", "Client")
+
+
+@pytest.fixture
+def bob(moneypal):
+    return Person.register(moneypal.base, "Bob", "Provider")
+
+
+def events_of(person, payment):
+    return [row["event"] for row in person.timeline(payment["id"])]
+
+
+def sessions_of(sandbox, payment):
+    sessions = sandbox.get(SESSIONS, {"limit": 100})["data"]
+    return [s for s in sessions if s["client_reference_id"] == payment["id"]]
+
+
+def pay_by_bank(url):
+    """Completes the session; the money is on its way."""
+    return pay_at_provider(url, method="bank")
+
+
+def end_transfer(sandbox, payment, outcome):
+    session = sandbox.session_of(payment["id"])
+    answer = sandbox.http.post(f"{sandbox.base}/sandbox/async", timeout=10,
+                               json={"session": session["id"], "outcome": outcome})
+    answer.raise_for_status()
+
+
+def test_while_the_provider_is_down_payments_are_taken_and_opened_later(sandbox, ada):
+    sandbox.fault(path=SESSIONS, method="POST", status=500, count=2)
+    payment = ada.top_up("20.00")
+    assert (payment["state"], payment["checkout_url"]) == ("created", None)
+    url = ada.wait_checkout_url(payment["id"])["checkout_url"]
+    assert pay_at_provider(url).status_code == 303
+    ada.wait_payment(payment["id"], "succeeded")
+    assert ada.balance() == "20.00"
+
+
+def test_a_lost_answer_opens_no_second_page(sandbox, ada):
+    # Often enough: a client's library repeats a call by itself when a kept connection breaks.
+    sandbox.fault(path=SESSIONS, method="POST", drop=True, after=True, count=3)
+    payment = ada.top_up("20.00")
+    url = ada.wait_checkout_url(payment["id"])["checkout_url"]
+    assert [s["url"] for s in sessions_of(sandbox, payment)] == [url]
+
+
+def test_a_refused_order_fails_with_the_providers_reason(ada):
+    payment = ada.top_up("9999999.00")
+    assert payment["state"] == "failed" and payment["status"] is False
+    assert payment["reason"].startswith("The payment provider refused: ")
+
+
+@pytest.mark.parametrize("fault", ["amount_mismatch", "currency_mismatch"])
+def test_other_figures_than_ours_are_reviewed_and_never_credited(moneypal, sandbox, ada, fault):
+    alarms = metric(moneypal, "payment", "moneypal_payment_review")
+    payment = ada.top_up("20.00")
+    url = ada.wait_checkout_url(payment["id"])["checkout_url"]
+    sandbox.fault(session=fault)
+    assert pay_at_provider(url).status_code == 303
+    ada.wait_payment(payment["id"], "review")
+    assert metric(moneypal, "payment", "moneypal_payment_review") == alarms + 1
+    assert "payment.review" in events_of(ada, payment)
+    time.sleep(1)
+    assert ada.balance() == "0.00"
+    assert ada.cancel(payment["id"]).status_code == 409
+
+
+def test_a_declined_card_stands_in_the_timeline(ada):
+    payment = ada.top_up("20.00")
+    url = ada.wait_checkout_url(payment["id"])["checkout_url"]
+    assert pay_at_provider(url, CARD_DECLINED).status_code == 402
+    wait_for(lambda: events_of(ada, payment), lambda e: "payment.declined" in e, "the decline")
+    assert pay_at_provider(url).status_code == 303
+    ada.wait_payment(payment["id"], "succeeded")
+
+
+def test_a_bank_transfer_is_waited_for_and_cannot_be_canceled(sandbox, ada, bob):
+    payment = ada.pay(bob.id, "20.00", source="card")
+    url = ada.wait_checkout_url(payment["id"])["checkout_url"]
+    assert pay_by_bank(url).status_code == 303
+    wait_for(lambda: events_of(ada, payment), lambda e: "session.processing" in e, "the wait")
+    now = ada.payment(payment["id"])
+    assert (now["state"], now["checkout_url"]) == ("awaiting_provider", None)
+    assert ada.cancel(payment["id"]).status_code == 409
+    end_transfer(sandbox, payment, "succeeded")
+    ada.wait_payment(payment["id"], "succeeded")
+    assert (ada.balance(), bob.balance()) == ("0.00", "20.00")
+
+
+def test_a_bank_transfer_that_fails_ends_the_payment(sandbox, ada, bob):
+    payment = ada.pay(bob.id, "20.00", source="card")
+    url = ada.wait_checkout_url(payment["id"])["checkout_url"]
+    assert pay_by_bank(url).status_code == 303
+    wait_for(lambda: events_of(ada, payment), lambda e: "session.processing" in e, "the wait")
+    end_transfer(sandbox, payment, "failed")
+    ended = ada.wait_payment(payment["id"], "failed")
+    assert ended["reason"] == "The payment was declined"
+    assert [b["state"] for b in ada.bills()] == ["void"]
+    assert (ada.balance(), bob.balance()) == ("0.00", "0.00")
+
+
+def test_a_cancel_is_kept_while_the_provider_is_down(sandbox, ada):
+    payment = ada.top_up("20.00")
+    url = ada.wait_checkout_url(payment["id"])["checkout_url"]
+    sandbox.fault(path=f"{SESSIONS}/*/expire", status=500, count=2)
+    answer = ada.cancel(payment["id"])
+    assert (answer.status_code, answer.json()["checkout_url"]) == (202, None)
+    ada.wait_payment(payment["id"], "canceled")
+    assert requests.get(url, timeout=10).status_code == 410, "nobody can pay there any more"
+
+
+def test_the_money_may_be_faster_than_the_cancel(sandbox, ada, bob):
+    sandbox.fault(webhook="hold")
+    payment = ada.pay(bob.id, "20.00", source="card")
+    url = ada.wait_checkout_url(payment["id"])["checkout_url"]
+    assert pay_at_provider(url).status_code == 303
+    answer = ada.cancel(payment["id"])
+    assert answer.status_code == 409
+    assert answer.json()["type"] == "/problems/payment_settling"
+    ada.wait_payment(payment["id"], "succeeded")
+    sandbox.clear_faults()
+    time.sleep(1)
+    assert (ada.balance(), bob.balance()) == ("0.00", "20.00")
+    assert len(ada.entries()) == 2
+
+
+def test_a_page_of_a_settled_payment_is_closed(sandbox, ada, bob):
+    payment = ada.pay(bob.id, "20.00")
+    ada.wait_checkout_url(payment["id"])
+    funded = ada.top_up("20.00")
+    url = ada.wait_checkout_url(funded["id"])["checkout_url"]
+    assert pay_at_provider(url).status_code == 303
+    ada.wait_payment(funded["id"], "succeeded")
+    ada.retry(payment["id"], "wallet")
+    ada.wait_payment(payment["id"], "succeeded")
+    wait_for(lambda: [s["status"] for s in sessions_of(sandbox, payment)],
+             lambda states: states == ["expired"], "its page to be closed")
+
+
+def test_webhooks_out_of_order_and_twice_come_to_the_same(sandbox, ada):
+    for fault in ({"webhook": "duplicate"}, {"webhook": "reorder"}, {"webhook": "wrong_signature"},
+                  {"webhook": "delay", "delay_ms": 1500}):
+        sandbox.fault(**fault)
+        payment = ada.top_up("20.00")
+        url = ada.wait_checkout_url(payment["id"])["checkout_url"]
+        assert pay_at_provider(url).status_code == 303
+        ada.wait_payment(payment["id"], "succeeded", timeout_s=60)
+    assert ada.balance() == "80.00"
+    assert len(ada.entries()) == 4
