@@ -18,12 +18,11 @@ struct sandbox {
 	struct faults *faults;
 	struct keys *keys;
 	const char *public_url;
-	const char *
-		webhook_events; /* types that are sent, separated by commas; "*": all; NULL: none */
-	int64_t transfer_ms;	/* how long a bank transfer takes */
+	const char *webhook_events; /* types to send, commas between; "*": all; NULL: none */
+	int64_t transfer_ms;	    /* how long a bank transfer takes */
 };
 
-/* The API request that makes a change; key NULL: none was sent. Its answer is kept there. */
+/* The API request that makes a change. Its answer is kept under its key; NULL: none was sent. */
 struct cause {
 	const char *request_id;
 	const char *key;

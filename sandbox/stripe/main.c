@@ -33,7 +33,8 @@ static const struct mp_setting settings[] = {
 		.help = "where events are sent; empty: nowhere"},
 	{"WEBHOOK_EVENTS", MP_SETTING_TEXT,
 		"checkout.session.completed,checkout.session.expired,"
-		"checkout.session.async_payment_succeeded,checkout.session.async_payment_failed",
+		"checkout.session.async_payment_succeeded,checkout.session.async_payment_failed,"
+		"payment_intent.payment_failed",
 		FIELD(webhook_events), .help = "types that are sent, separated by commas; *: all"},
 	{"TRANSFER_S", MP_SETTING_INT, "30", FIELD(transfer_s), .min = 1, .max = 604800,
 		.help = "how long a bank transfer takes, in seconds"},

@@ -11,10 +11,12 @@
 static const char style[] =
 	"*{box-sizing:border-box}"
 	":root{color-scheme:light dark;--back:#f4f5f7;--card:#fff;--text:#1a1f36;--dim:#5a6275;"
-	"--line:#c3c8d4;--accent:#4b45c6;--on-accent:#fff;--bad:#b3261e;--bad-back:#fdecea;"
+	"--line:#d5d9e2;--edge:#858c9e;--accent:#4b45c6;--on-accent:#fff;--bad:#b3261e;"
+	"--bad-back:#fdecea;"
 	"--mark:#fff3cd;--on-mark:#5c4300}"
 	"@media(prefers-color-scheme:dark){:root{--back:#12141c;--card:#1c1f2b;--text:#eceef5;"
-	"--dim:#a7aec2;--line:#474e63;--accent:#8c86ff;--on-accent:#12141c;--bad:#ffb4ab;"
+	"--dim:#a7aec2;--line:#3a4052;--edge:#7d859b;--accent:#8c86ff;--on-accent:#12141c;"
+	"--bad:#ffb4ab;"
 	"--bad-back:#3b1715;--mark:#463a12;--on-mark:#ffe9a8}}"
 	"html{font:17px/1.45 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;"
 	"background:var(--back);color:var(--text);-webkit-text-size-adjust:100%}"
@@ -32,7 +34,7 @@ static const char style[] =
 	"li span:last-child{white-space:nowrap;font-variant-numeric:tabular-nums}"
 	"label{display:block;font-weight:600;font-size:15px;margin:0 0 6px}"
 	"input{width:100%;min-height:52px;padding:0 14px;font:inherit;font-size:18px;"
-	"color:inherit;background:transparent;border:1px solid var(--line);border-radius:10px;"
+	"color:inherit;background:transparent;border:1px solid var(--edge);border-radius:10px;"
 	"font-variant-numeric:tabular-nums}"
 	"input:focus-visible,button:focus-visible,a:focus-visible,summary:focus-visible"
 	"{outline:3px solid var(--accent);outline-offset:2px}"
@@ -207,7 +209,7 @@ void page_write_form(struct mp_buf *out, const struct page *page)
 		(void)mp_buf_addf(
 			out, "<p class=\"refusal\" role=\"alert\">%s</p>\n", page->refusal);
 	/* Without an action it is posted to where it was read from, whatever stands in front. */
-	(void)mp_buf_adds(out, "<form method=\"post\" action=\"\">\n");
+	(void)mp_buf_adds(out, "<form method=\"post\">\n");
 	write_inputs(out, &page->problems);
 	(void)mp_buf_adds(out, "<button>Pay ");
 	write_amount(out, session->amount_total, session->currency);
