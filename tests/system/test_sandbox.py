@@ -177,6 +177,9 @@ def provider(shared, endpoint):
     endpoint.statuses.clear()
     yield shared
     shared.clear_faults()
+    wait_for(lambda: [e["type"] for e in shared.get("/v1/events", limit=20)["data"]
+                      if e["pending_webhooks"]],
+             lambda pending: pending == [], "what this test sent to be taken")
 
 
 # --- sessions ---
@@ -453,14 +456,15 @@ def test_a_bank_transfer_completes_first_and_settles_later(
     waiting = provider.session(session)
     assert (waiting["status"], waiting["payment_status"]) == ("complete", "unpaid")
     assert provider.get(f"/v1/payment_intents/{waiting['payment_intent']}")["status"] == "processing"
-    wait_for(endpoint.types, lambda t: t == ["checkout.session.completed"], "the first event")
+    wait_for(lambda: endpoint.types_of(session), lambda t: t == ["checkout.session.completed"],
+             "the first event")
     assert provider.settle_transfer(session, outcome).status_code == 200
     assert provider.settle_transfer(session, outcome).status_code == 409
     assert provider.session(session)["payment_status"] == paid
     intent = provider.get(f"/v1/payment_intents/{waiting['payment_intent']}")
     assert intent["status"] == status
-    wait_for(endpoint.types, lambda t: t[1:] == [f"checkout.session.async_payment_{outcome}"],
-             "the second event")
+    wait_for(lambda: endpoint.types_of(session),
+             lambda t: t[1:] == [f"checkout.session.async_payment_{outcome}"], "the second event")
 
 
 def test_a_bank_transfer_arrives_by_itself(tmp_path, endpoint):
