@@ -13,7 +13,9 @@
  * from the page cache.
  */
 #define MEMTABLE_BYTES (16u << 20)
-#define CACHE_BYTES (32u << 20)
+#define CACHE_BYTES (64u << 20) /* filled by reads only */
+#define CACHE_SHARD_BITS 2	/* few: a shard must be large beside the largest block */
+#define METADATA_BLOCK_BYTES (4u << 10)
 #define BLOCK_BYTES (8u << 10)
 #define ARENA_BLOCK_BYTES (64u << 10)
 #define FILTER_BITS_PER_KEY 10
@@ -44,10 +46,21 @@ enum mp_rc mp_rocksdb_read_failed(char *error)
 	return rc;
 }
 
+static rocksdb_cache_t *cache_new(void)
+{
+	rocksdb_lru_cache_options_t *options = rocksdb_lru_cache_options_create();
+
+	rocksdb_lru_cache_options_set_capacity(options, CACHE_BYTES);
+	rocksdb_lru_cache_options_set_num_shard_bits(options, CACHE_SHARD_BITS);
+	rocksdb_cache_t *cache = rocksdb_cache_create_lru_opts(options);
+	rocksdb_lru_cache_options_destroy(options);
+	return cache;
+}
+
 static void set_table_options(rocksdb_options_t *options)
 {
 	rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
-	rocksdb_cache_t *cache = rocksdb_cache_create_lru(CACHE_BYTES);
+	rocksdb_cache_t *cache = cache_new();
 
 	rocksdb_block_based_options_set_block_cache(table, cache);
 	rocksdb_block_based_options_set_block_size(table, BLOCK_BYTES);
@@ -56,10 +69,17 @@ static void set_table_options(rocksdb_options_t *options)
 	rocksdb_block_based_options_set_filter_policy(
 		table, rocksdb_filterpolicy_create_bloom_full(FILTER_BITS_PER_KEY));
 	rocksdb_block_based_options_set_whole_key_filtering(table, 1);
-	/* Filters and indexes count against the cache, so that memory is bounded. */
+	/*
+	 * Filters and indexes are in pieces, and count against the cache: memory is bounded however
+	 * much there is, and a piece that is not there costs one small read.
+	 */
+	rocksdb_block_based_options_set_index_type(
+		table, rocksdb_block_based_table_index_type_two_level_index_search);
+	rocksdb_block_based_options_set_partition_filters(table, 1);
+	rocksdb_block_based_options_set_metadata_block_size(table, METADATA_BLOCK_BYTES);
 	rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
 	rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(table, 1);
-	rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(table, 1);
+	rocksdb_block_based_options_set_pin_top_level_index_and_filter(table, 1);
 
 	rocksdb_options_set_block_based_table_factory(options, table); /* copies */
 	rocksdb_block_based_options_destroy(table);
