@@ -24,6 +24,7 @@ struct audit {
 	struct mp_arena *lookup; /* what is looked up for a page: reset for each look */
 	struct audit_recent *recent;
 	bool recent_full;
+	bool no_memory;
 	int64_t recent_from_ms;
 	__int128 sums[MP_CURRENCIES_MAX];
 	struct mp_arena *report_arena;
@@ -135,8 +136,8 @@ static void add_recent(struct audit *audit, const struct wallet_entry *entry)
 		return;
 	enum mp_rc rc = audit_recent_add(
 		audit->recent, entry->transfer_id, entry->account->currency, entry->amount_minor);
-	if (rc != MP_OK)
-		audit->recent_full = true;
+	audit->recent_full = rc != MP_OK;
+	audit->no_memory = audit->no_memory || rc == MP_NOMEM;
 }
 
 /* Follows a page of entries. Behind one that breaks the account they are only counted. */
@@ -470,7 +471,7 @@ enum mp_rc audit_run(const struct wallet_db *db, int64_t now_ms, struct mp_arena
 		audit.recent != NULL)
 		rc = check_rows(&audit, rows_arena);
 	if (rc == MP_OK)
-		rc = check_partials(&audit);
+		rc = audit.no_memory ? MP_NOMEM : check_partials(&audit);
 	if (rc == MP_OK) {
 		check_totals(&audit);
 		report.ok = !audit.problems;

@@ -430,7 +430,8 @@ static size_t fail(
 		transfers[i]->outcome = WALLET_UNDECIDED;
 	}
 	mp_metric_add(metrics.failed, (int64_t)count);
-	mp_sink_report(&batch->config.sink, "transfers_failed", rc, NULL);
+	/* The first of them, for whoever looks: alone, when it is what cannot be done. */
+	mp_sink_report(&batch->config.sink, "transfers_failed", rc, transfers[0]->id.text);
 	return count;
 }
 
