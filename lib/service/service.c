@@ -136,6 +136,22 @@ static bool check_url(const char *loaded, const char *name, struct mp_buf *probl
 	return false;
 }
 
+/*
+ * A browser's Origin has no path and no slash at its end: with one here every call with the cookie
+ * would be refused.
+ */
+static bool check_origin(const char *loaded, struct mp_buf *problems)
+{
+	const char *url = value_of(loaded, "PUBLIC_URL");
+	const char *host = url == NULL ? NULL : strstr(url, "://");
+
+	if (host == NULL || (host[3] != '\0' && strpbrk(host + 3, "/?#@ ") == NULL))
+		return true; /* check_url tells what has no scheme */
+	(void)mp_buf_addf(problems, "PUBLIC_URL must be an origin only, such as "
+				    "https://pay.example.com, without a path or a / at its end.\n");
+	return false;
+}
+
 static bool check_listen(const char *loaded, struct mp_buf *problems)
 {
 	const char *listen = value_of(loaded, "LISTEN");
@@ -165,6 +181,7 @@ static enum mp_rc check_values(struct mp_service *service, struct mp_buf *proble
 	bool good = check_listen(config->listen, problems);
 
 	good = check_url(config->public_url, "PUBLIC_URL", problems) && good;
+	good = check_origin(config->public_url, problems) && good;
 	if (!service->spec->standalone) {
 		good = check_url(config->jwks_url, "JWKS_URL", problems) && good;
 		good = check_currencies(service, problems) && good;

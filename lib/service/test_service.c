@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/testing.h"
 #include "base/text.h"
 #include "http_server/test_raw.h"
 
@@ -226,6 +227,33 @@ static void every_wrong_setting_is_told_at_once(void **state)
 	assert_int_equal(run_once(&child, "--check-config", values), 2);
 }
 
+static void the_public_url_is_an_origin(void **state)
+{
+	static const char *const wrong[] = {"http://127.0.0.1:8080/", "https://pay.example.com/app",
+		"https://pay.example.com?x", "https://pay.example.com#x", "https://me@example.com",
+		"https://"};
+	static const char *const right[] = {
+		"https://pay.example.com", "http://[::1]:8080", "http://localhost"};
+	struct child child;
+	char setting[80];
+	const char *const settings[] = {setting, NULL};
+	int faults = 0;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		(void)snprintf(setting, sizeof(setting), "PUBLIC_URL=%s", wrong[i]);
+		faults +=
+			mp_wrong(run_once(&child, "--check-config", settings) == 2 &&
+					 strstr(child.text, "PUBLIC_URL must be an origin") != NULL,
+				"%s is taken", wrong[i]);
+	}
+	for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+		(void)snprintf(setting, sizeof(setting), "PUBLIC_URL=%s", right[i]);
+		faults += mp_wrong(run_once(&child, "--check-config", settings) == 0,
+			"%s is refused", right[i]);
+	}
+	assert_int_equal(faults, 0);
+}
+
 static void a_service_serves_until_it_is_told_to_stop(void **state)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
@@ -330,6 +358,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(arguments_are_answered),
 		cmocka_unit_test(every_wrong_setting_is_told_at_once),
+		cmocka_unit_test(the_public_url_is_an_origin),
 		cmocka_unit_test(a_service_serves_until_it_is_told_to_stop),
 		cmocka_unit_test(running_requests_are_answered_before_the_end),
 		cmocka_unit_test(what_does_not_start_says_why_and_ends),
