@@ -46,7 +46,7 @@ static bool parse_state(const char *name, enum signing_key_state *out_state)
 static enum mp_rc from_item(const struct mp_item *item, struct signing_key *out)
 {
 	struct mp_item_reader r;
-	struct signing_key key = {0};
+	struct signing_key key = {.version = item->version};
 	const char *state = "";
 
 	mp_item_read_begin(&r, item, FORMAT);
@@ -93,16 +93,50 @@ enum mp_rc key_db_list(struct mp_store *store, struct mp_arena *arena,
 	return MP_OK;
 }
 
+static struct mp_item *ring_item(struct mp_arena *arena, int64_t now_ms)
+{
+	struct mp_item *ring = mp_item_new(arena, PK, SK_RING, FORMAT);
+
+	mp_map_set_int(mp_item_attrs(ring), "changed_at", now_ms);
+	return ring;
+}
+
+enum mp_rc key_db_version(struct mp_store *store, struct mp_arena *arena, int64_t *out_version)
+{
+	struct mp_item *ring = NULL;
+	enum mp_rc rc = mp_store_get(store, PK, SK_RING, arena, &ring);
+
+	if (rc == MP_OK)
+		*out_version = ring->version;
+	return rc;
+}
+
 enum mp_rc key_db_insert_first(struct mp_store *store, struct mp_arena *arena,
 	const struct signing_key *keys, size_t count)
 {
-	struct mp_item *ring = mp_item_new(arena, PK, SK_RING, FORMAT);
 	struct mp_txn txn;
 
 	mp_txn_begin(&txn, store, arena);
-	mp_map_set_int(mp_item_attrs(ring), "changed_at", keys[0].changed_at_ms);
-	(void)mp_txn_insert(&txn, ring);
+	(void)mp_txn_insert(&txn, ring_item(arena, keys[0].changed_at_ms));
 	for (size_t i = 0; i < count; i++)
 		(void)mp_txn_insert(&txn, to_item(arena, &keys[i]));
+	return mp_txn_commit(&txn, NULL);
+}
+
+enum mp_rc key_db_change(
+	struct mp_store *store, struct mp_arena *arena, const struct key_change *change)
+{
+	struct mp_txn txn;
+
+	mp_txn_begin(&txn, store, arena);
+	(void)mp_txn_replace(&txn, ring_item(arena, change->now_ms), change->version);
+	for (size_t i = 0; i < change->changed_count; i++)
+		(void)mp_txn_replace(
+			&txn, to_item(arena, &change->changed[i]), change->changed[i].version);
+	(void)mp_txn_insert(&txn, to_item(arena, change->fresh));
+	for (size_t i = 0; i < change->gone_count; i++)
+		(void)mp_txn_remove(&txn, PK,
+			mp_arena_printf(arena, SK_PREFIX "%s", change->gone[i].kid),
+			change->gone[i].version);
 	return mp_txn_commit(&txn, NULL);
 }

@@ -18,6 +18,11 @@ struct user_config {
 	int64_t argon2_mib;
 	int64_t argon2_t;
 	int64_t hashing_max;
+	int64_t name_tries;
+	int64_t name_refill_s;
+	int64_t network_tries;
+	int64_t network_refill_s;
+	int64_t key_rotation_h;
 };
 
 #define FIELD(name) offsetof(struct user_config, name)
@@ -31,6 +36,17 @@ static const struct mp_setting settings[] = {
 		.help = "passes of one password hash"},
 	{"HASHING_MAX", MP_SETTING_INT, "0", FIELD(hashing_max), .min = 0, .max = 256,
 		.help = "password hashes computed at once; 0: as many as cores"},
+	{"NAME_TRIES", MP_SETTING_INT, "10", FIELD(name_tries), .min = 1, .max = 1000000,
+		.help = "wrong passwords for one name before its tries are slowed down"},
+	{"NAME_REFILL_S", MP_SETTING_INT, "6", FIELD(name_refill_s), .min = 1, .max = 3600,
+		.help = "then one try in so many seconds"},
+	{"NETWORK_TRIES", MP_SETTING_INT, "100", FIELD(network_tries), .min = 1, .max = 1000000,
+		.help = "wrong passwords from one network before its tries are slowed down"},
+	{"NETWORK_REFILL_S", MP_SETTING_INT, "1", FIELD(network_refill_s), .min = 1, .max = 3600,
+		.help = "then one try in so many seconds"},
+	{"KEY_ROTATION_H", MP_SETTING_INT, "720", FIELD(key_rotation_h), .min = 0, .max = 87600,
+		.help = "hours that a key signs tokens before the next one does; 0: by command "
+			"only"},
 };
 
 static struct user_config config;
@@ -87,7 +103,8 @@ static enum mp_rc open_parts(struct mp_service *service, struct user_app *app, c
 		&app->passwords, (size_t)config.argon2_mib, (unsigned)config.argon2_t);
 	if (rc != MP_OK)
 		return because(rc, "ARGON2_MIB, ARGON2_T: this machine cannot hash so", reterr);
-	rc = tokens_open(app->db.store, &sink, mp_clock_ms(), &app->tokens);
+	rc = tokens_open(
+		app->db.store, &sink, config.key_rotation_h * 3600000, mp_clock_ms(), &app->tokens);
 	if (rc != MP_OK)
 		return because(rc, "cannot read or make the signing keys", reterr);
 	rc = open_outbox(service, app);
@@ -106,6 +123,10 @@ static enum mp_rc start(struct mp_service *service, void **out_app, char reterr[
 	*out_app = app; /* half-built too: stop takes it */
 	user_metrics_register();
 	app->db.store = mp_service_store(service);
+	app->throttle = (struct throttle_policy){
+		.name = {config.name_tries, config.name_refill_s * 1000},
+		.network = {config.network_tries, config.network_refill_s * 1000},
+	};
 	app->cookie_secure = !is_loopback_http(mp_service_config(service)->public_url);
 	return open_parts(service, app, reterr);
 }

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "form.h"
 #include "json/json.h"
 
@@ -152,4 +153,26 @@ enum mp_rc get_jwks(struct mp_request *req, struct mp_response *res, void *ctx)
 		return rc;
 	}
 	return mp_response_json(res, 200, jwks);
+}
+
+/* Gives up the key that signs for the next one; what was signed with it stays valid. */
+enum mp_rc post_rotation(struct mp_request *req, struct mp_response *res, void *ctx)
+{
+	struct user_app *app = ctx;
+	json_t *jwks = NULL;
+	char seconds[24];
+	int64_t wait_s = 0;
+
+	enum mp_rc rc = tokens_rotate(app->tokens, mp_clock_ms(), &wait_s);
+	if (rc == MP_CONFLICT) {
+		if (mp_text_format(seconds, sizeof(seconds), "%lld", (long long)wait_s) != MP_OK)
+			return MP_BUG;
+		mp_request_problem(req, "too_early",
+			"Not every verifier may know the next key yet; try again a little later.");
+		rc = mp_response_header(res, "Retry-After", seconds);
+		return rc == MP_OK ? MP_CONFLICT : rc;
+	}
+	if (rc == MP_OK)
+		rc = tokens_jwks(app->tokens, &jwks);
+	return rc == MP_OK ? mp_response_json(res, 200, jwks) : rc;
 }

@@ -111,9 +111,12 @@ static enum mp_rc find_password(const struct user_db *db, const struct password_
 	return rc_name == MP_OK && rc == MP_NOT_FOUND ? MP_CORRUPT : rc;
 }
 
-/* With the settings of today. Best effort: at the next log-on it is tried again. */
+/*
+ * With the settings of today; *stored is what is stored then. Best effort: at the next log-on it is
+ * tried again.
+ */
 static void renew_hash(const struct user_db *db, const struct password_policy *passwords,
-	struct mp_arena *arena, const struct mp_id *user_id, const struct user_password *stored,
+	struct mp_arena *arena, const struct mp_id *user_id, struct user_password *stored,
 	const char *password, int64_t now_ms)
 {
 	struct user_password fresh = {.version = stored->version};
@@ -123,13 +126,15 @@ static void renew_hash(const struct user_db *db, const struct password_policy *p
 	enum mp_rc rc = password_hash(passwords, password, fresh.hash);
 	if (rc == MP_OK)
 		rc = user_db_replace_password(db, arena, user_id, &fresh, now_ms);
+	if (rc == MP_OK)
+		stored->version++;
 	mp_log(rc == MP_OK ? MP_LOG_INFO : MP_LOG_WARN, "password_hash_renewed", MP_RC(rc),
 		MP_TEXT("user_id", user_id->text));
 }
 
 static enum mp_rc check_password(const struct user_db *db, const struct password_policy *passwords,
 	struct mp_arena *arena, const char *user_name, const char *password, int64_t now_ms,
-	struct mp_id *out_id)
+	struct mp_id *out_id, int64_t *out_password_version)
 {
 	struct user_password stored;
 
@@ -142,12 +147,14 @@ static enum mp_rc check_password(const struct user_db *db, const struct password
 		rc = MP_UNAUTHENTICATED; /* whoever guesses nobody's password is still nobody */
 	if (rc == MP_OK)
 		renew_hash(db, passwords, arena, out_id, &stored, password, now_ms);
+	if (rc == MP_OK)
+		*out_password_version = stored.version;
 	return rc;
 }
 
 /* One try to add a session. MP_STALE: another log-on or refresh of this user came first. */
-static enum mp_rc open_once(
-	const struct user_db *db, struct mp_arena *arena, const struct session *fresh)
+static enum mp_rc open_once(const struct user_db *db, struct mp_arena *arena,
+	const struct session *fresh, int64_t password_version)
 {
 	struct session sessions[SESSIONS_MAX + 1];
 	size_t count = 0;
@@ -156,11 +163,13 @@ static enum mp_rc open_once(
 	if (rc != MP_OK)
 		return rc;
 	size_t over = count >= SESSIONS_MAX ? count - SESSIONS_MAX + 1 : 0;
-	return session_db_insert(db->store, arena, fresh, sessions, over);
+	return session_db_insert(db->store, arena, fresh, password_version, sessions, over);
 }
 
+/* MP_CONFLICT: the password is another one meanwhile. */
 static enum mp_rc open_session(const struct user_db *db, struct mp_arena *arena,
-	const struct mp_id *user_id, int64_t now_ms, struct session_grant *grant)
+	const struct mp_id *user_id, int64_t password_version, int64_t now_ms,
+	struct session_grant *grant)
 {
 	struct session fresh = {
 		.id = mp_id_new(now_ms),
@@ -175,9 +184,25 @@ static enum mp_rc open_session(const struct user_db *db, struct mp_arena *arena,
 		return rc;
 	rc = MP_STALE;
 	for (int i = 0; i < TRIES_MAX && rc == MP_STALE; i++)
-		rc = open_once(db, arena, &fresh);
+		rc = open_once(db, arena, &fresh, password_version);
 	grant->session_id = fresh.id;
 	return rc == MP_STALE ? MP_BUSY : rc;
+}
+
+static enum mp_rc log_on_once(const struct user_db *db, const struct password_policy *passwords,
+	struct mp_arena *arena, const char *user_name, const char *password, int64_t now_ms,
+	struct session_grant *grant)
+{
+	struct mp_id user_id;
+	int64_t version = 0;
+
+	enum mp_rc rc = check_password(
+		db, passwords, arena, user_name, password, now_ms, &user_id, &version);
+	if (rc == MP_OK)
+		rc = user_db_get(db, arena, &user_id, &grant->user);
+	if (rc == MP_OK)
+		rc = open_session(db, arena, &user_id, version, now_ms, grant);
+	return rc;
 }
 
 enum mp_rc session_log_on(const struct user_db *db, const struct password_policy *passwords,
@@ -185,17 +210,15 @@ enum mp_rc session_log_on(const struct user_db *db, const struct password_policy
 	struct session_grant *out_grant)
 {
 	struct session_grant grant = {0};
-	struct mp_id user_id;
+	enum mp_rc rc = MP_CONFLICT;
 
-	enum mp_rc rc = check_password(db, passwords, arena, user_name, password, now_ms, &user_id);
+	/* A password that was changed, or hashed anew, in between is checked once more. */
+	for (int i = 0; i < 2 && rc == MP_CONFLICT; i++)
+		rc = log_on_once(db, passwords, arena, user_name, password, now_ms, &grant);
 	if (rc == MP_UNAUTHENTICATED)
 		mp_metric_add(user_metrics.log_ons_refused, 1);
-	if (rc == MP_OK)
-		rc = user_db_get(db, arena, &user_id, &grant.user);
-	if (rc == MP_OK)
-		rc = open_session(db, arena, &user_id, now_ms, &grant);
 	if (rc != MP_OK)
-		return rc;
+		return rc == MP_CONFLICT ? MP_BUSY : rc;
 	mp_metric_add(user_metrics.log_ons_granted, 1);
 	*out_grant = grant;
 	return MP_OK;
@@ -277,5 +300,81 @@ enum mp_rc session_end(const struct user_db *db, struct mp_arena *arena, const c
 	}
 	if (rc == MP_NOT_FOUND)
 		return MP_OK;
+	return rc == MP_STALE ? MP_BUSY : rc;
+}
+
+/* --- everywhere --- */
+
+/* The sessions of a user but kept (NULL: all). */
+static enum mp_rc list_others(const struct user_db *db, struct mp_arena *arena,
+	const struct mp_id *user_id, const struct mp_id *kept,
+	struct session out_others[SESSIONS_MAX + 1], size_t *out_count, bool *out_more)
+{
+	struct session sessions[SESSIONS_MAX + 1];
+	size_t count = 0;
+	size_t others = 0;
+
+	enum mp_rc rc = session_db_list(db->store, arena, user_id, sessions, &count);
+	if (rc != MP_OK)
+		return rc;
+	for (size_t i = 0; i < count; i++) {
+		if (kept == NULL || !mp_id_equal(&sessions[i].id, kept))
+			out_others[others++] = sessions[i];
+	}
+	*out_count = others;
+	*out_more = count > SESSIONS_MAX; /* log-ons at once may have left a few more */
+	return MP_OK;
+}
+
+/* Ends every session but kept, as many rounds as it takes within TRIES_MAX. */
+static enum mp_rc end_others(const struct user_db *db, struct mp_arena *arena,
+	const struct mp_id *user_id, const struct mp_id *kept)
+{
+	struct session others[SESSIONS_MAX + 1];
+	bool more = true;
+	enum mp_rc rc = MP_OK;
+
+	for (int i = 0; i < TRIES_MAX && (rc == MP_STALE || (rc == MP_OK && more)); i++) {
+		size_t count = 0;
+
+		rc = list_others(db, arena, user_id, kept, others, &count, &more);
+		if (rc == MP_OK)
+			rc = session_db_remove_all(db->store, arena, others, count);
+	}
+	return rc == MP_STALE || (rc == MP_OK && more) ? MP_BUSY : rc;
+}
+
+enum mp_rc session_end_all(
+	const struct user_db *db, struct mp_arena *arena, const struct mp_id *user_id)
+{
+	return end_others(db, arena, user_id, NULL);
+}
+
+enum mp_rc session_change_password(const struct user_db *db,
+	const struct password_policy *passwords, struct mp_arena *arena,
+	const struct mp_id *user_id, const struct mp_id *kept, const char *current,
+	const char *fresh, int64_t now_ms)
+{
+	struct session others[SESSIONS_MAX + 1];
+	struct user_password password;
+	size_t count = 0;
+	bool more = false;
+
+	enum mp_rc rc = user_db_get_password(db, arena, user_id, &password);
+	if (rc == MP_OK)
+		rc = password_verify(password.hash, current);
+	if (rc == MP_OK)
+		rc = password_hash(passwords, fresh, password.hash);
+	if (rc != MP_OK)
+		return rc;
+	rc = MP_STALE;
+	for (int i = 0; i < TRIES_MAX && rc == MP_STALE; i++) {
+		rc = list_others(db, arena, user_id, kept, others, &count, &more);
+		if (rc == MP_OK)
+			rc = session_db_change_password(
+				db, arena, user_id, &password, now_ms, others, count);
+	}
+	if (rc == MP_OK && more)
+		rc = end_others(db, arena, user_id, kept);
 	return rc == MP_STALE ? MP_BUSY : rc;
 }

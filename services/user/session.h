@@ -6,7 +6,8 @@
 #include "user_types.h"
 
 /*
- * Sessions: log on by user name and password, refresh tokens that rotate, sign out. Errors of the
+ * Sessions: log on by user name and password, refresh tokens that rotate, sign out, here and
+ * everywhere; change of password, which signs out everywhere else. Errors of the
  * store (store.h) pass through. Threads: any.
  */
 
@@ -35,6 +36,20 @@ enum mp_rc session_refresh(const struct user_db *db, struct mp_arena *arena,
 /* Signs out. MP_OK also when there is nothing to end (any more). */
 enum mp_rc session_end(
 	const struct user_db *db, struct mp_arena *arena, const char *refresh_token) MP_MUST_CHECK;
+
+/* Signs out everywhere. MP_BUSY: sessions changed again and again meanwhile. */
+enum mp_rc session_end_all(const struct user_db *db, struct mp_arena *arena,
+	const struct mp_id *user_id) MP_MUST_CHECK;
+
+/*
+ * A new password; every session but kept ends in the same transaction, and no log-on with the old
+ * one opens another. Hashes: in the lane only. MP_UNAUTHENTICATED: current is not the password;
+ * MP_NOT_FOUND: no such user; MP_CONFLICT: the password was changed meanwhile; MP_BUSY.
+ */
+enum mp_rc session_change_password(const struct user_db *db,
+	const struct password_policy *passwords, struct mp_arena *arena,
+	const struct mp_id *user_id, const struct mp_id *kept, const char *current,
+	const char *fresh, int64_t now_ms) MP_MUST_CHECK;
 
 /* --- the rule, pure --- */
 

@@ -119,15 +119,34 @@ static void add_remove(struct mp_txn *txn, const struct session *session)
 }
 
 enum mp_rc session_db_insert(struct mp_store *store, struct mp_arena *arena,
-	const struct session *fresh, const struct session *gone, size_t gone_count)
+	const struct session *fresh, int64_t password_version, const struct session *gone,
+	size_t gone_count)
 {
+	size_t refused = MP_OP_NONE;
 	struct mp_txn txn;
 
 	mp_txn_begin(&txn, store, arena);
+	size_t check = user_db_check_password(&txn, &fresh->user_id, password_version);
 	(void)mp_txn_insert(&txn, to_item(arena, fresh));
 	for (size_t i = 0; i < gone_count; i++)
 		add_remove(&txn, &gone[i]);
-	return mp_txn_commit(&txn, NULL);
+	enum mp_rc rc = mp_txn_commit(&txn, &refused);
+	return rc == MP_STALE && refused == check ? MP_CONFLICT : rc;
+}
+
+enum mp_rc session_db_change_password(const struct user_db *db, struct mp_arena *arena,
+	const struct mp_id *user_id, const struct user_password *password, int64_t now_ms,
+	const struct session *gone, size_t gone_count)
+{
+	size_t refused = MP_OP_NONE;
+	struct mp_txn txn;
+
+	mp_txn_begin(&txn, db->store, arena);
+	size_t replace = user_db_add_password(&txn, user_id, password, now_ms);
+	for (size_t i = 0; i < gone_count; i++)
+		add_remove(&txn, &gone[i]);
+	enum mp_rc rc = mp_txn_commit(&txn, &refused);
+	return rc == MP_STALE && refused == replace ? MP_CONFLICT : rc;
 }
 
 enum mp_rc session_db_replace(
@@ -143,9 +162,16 @@ enum mp_rc session_db_replace(
 enum mp_rc session_db_remove(
 	struct mp_store *store, struct mp_arena *arena, const struct session *session)
 {
+	return session_db_remove_all(store, arena, session, 1);
+}
+
+enum mp_rc session_db_remove_all(struct mp_store *store, struct mp_arena *arena,
+	const struct session *sessions, size_t count)
+{
 	struct mp_txn txn;
 
 	mp_txn_begin(&txn, store, arena);
-	add_remove(&txn, session);
+	for (size_t i = 0; i < count; i++)
+		add_remove(&txn, &sessions[i]);
 	return mp_txn_commit(&txn, NULL);
 }

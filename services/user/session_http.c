@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "json/json.h"
+#include "names.h"
 
 #define COOKIE "moneypal_refresh"
 #define COOKIE_SIZE 256
@@ -60,16 +61,41 @@ struct logging_on {
 	struct user_app *app;
 	const char *user_name;
 	const char *password;
+	struct throttle_try try;
 };
 
-static enum mp_rc log_on_and_answer(const struct logging_on *job)
+/* What throttle.h refuses. */
+static enum mp_rc refuse_for(struct mp_request *req, struct mp_response *res, int64_t wait_s)
+{
+	char seconds[24];
+
+	enum mp_rc rc = mp_text_format(seconds, sizeof(seconds), "%lld", (long long)wait_s);
+	if (rc == MP_OK)
+		rc = mp_response_header(res, "Retry-After", seconds);
+	if (rc != MP_OK)
+		return rc;
+	mp_request_problem(req, "too_many_tries",
+		"There were too many wrong passwords; wait a little and try again.");
+	return MP_TOO_MANY;
+}
+
+static enum mp_rc log_on_and_answer(struct logging_on *job)
 {
 	const struct user_app *app = job->app;
+	struct mp_arena *arena = mp_request_arena(job->req);
 	const int64_t now_ms = mp_clock_ms();
 	struct session_grant grant;
+	int64_t wait_s = 0;
 
-	enum mp_rc rc = session_log_on(&app->db, &app->passwords, mp_request_arena(job->req),
-		job->user_name, job->password, now_ms, &grant);
+	enum mp_rc rc =
+		throttle_begin(app->db.store, &app->throttle, arena, &job->try, now_ms, &wait_s);
+	if (rc == MP_TOO_MANY)
+		return refuse_for(job->req, mp_request_response(job->req), wait_s);
+	if (rc != MP_OK)
+		return rc;
+	rc = session_log_on(
+		&app->db, &app->passwords, arena, job->user_name, job->password, now_ms, &grant);
+	throttle_end(app->db.store, &app->throttle, arena, &job->try, now_ms, rc);
 	if (rc == MP_UNAUTHENTICATED)
 		mp_request_problem(job->req, "wrong_credentials",
 			"The user name and the password do not match.");
@@ -80,7 +106,7 @@ static enum mp_rc log_on_and_answer(const struct logging_on *job)
 
 static void run_logging_on(void *arg)
 {
-	const struct logging_on *job = arg;
+	struct logging_on *job = arg;
 
 	mp_request_finish(job->req, log_on_and_answer(job));
 }
@@ -112,6 +138,7 @@ enum mp_rc post_session(struct mp_request *req, struct mp_response *res, void *c
 		return rc;
 	job->req = req;
 	job->app = app;
+	throttle_try_init(&job->try, job->user_name, mp_request_address(req));
 	mp_request_detach(req);
 	rc = lane_submit(app->lane, run_logging_on, job);
 	return rc == MP_OK ? MP_PENDING : rc;
@@ -149,4 +176,101 @@ enum mp_rc delete_session(struct mp_request *req, struct mp_response *res, void 
 	if (rc != MP_OK)
 		return rc;
 	return mp_response_empty(res, 204);
+}
+
+/* --- with the access token --- */
+
+enum mp_rc delete_sessions(struct mp_request *req, struct mp_response *res, void *ctx)
+{
+	struct user_app *app = ctx;
+	struct mp_id user_id;
+
+	enum mp_rc rc = caller_id(req, &user_id);
+	if (rc == MP_OK)
+		rc = session_end_all(&app->db, mp_request_arena(req), &user_id);
+	if (rc == MP_OK)
+		rc = set_cookie(app, res, "", 0);
+	if (rc != MP_OK)
+		return rc;
+	return mp_response_empty(res, 204);
+}
+
+struct changing_password {
+	struct mp_request *req;
+	struct user_app *app;
+	struct mp_id user_id;
+	struct mp_id session_id;
+	const char *current;
+	const char *fresh;
+	struct throttle_try try;
+};
+
+static enum mp_rc change_password_and_answer(struct changing_password *job)
+{
+	const struct user_app *app = job->app;
+	struct mp_arena *arena = mp_request_arena(job->req);
+	struct mp_response *res = mp_request_response(job->req);
+	const int64_t now_ms = mp_clock_ms();
+	int64_t wait_s = 0;
+
+	enum mp_rc rc =
+		throttle_begin(app->db.store, &app->throttle, arena, &job->try, now_ms, &wait_s);
+	if (rc == MP_TOO_MANY)
+		return refuse_for(job->req, res, wait_s);
+	if (rc != MP_OK)
+		return rc;
+	rc = session_change_password(&app->db, &app->passwords, arena, &job->user_id,
+		&job->session_id, job->current, job->fresh, now_ms);
+	throttle_end(app->db.store, &app->throttle, arena, &job->try, now_ms, rc);
+	if (rc == MP_UNAUTHENTICATED) { /* the token is fine: a field is not */
+		const struct mp_field_errors *errors = mp_request_field_errors(job->req);
+
+		errors->add(errors->ctx, "current_password", "is not your password");
+		return MP_INVALID;
+	}
+	return rc == MP_OK ? mp_response_empty(res, 204) : rc;
+}
+
+static void run_changing_password(void *arg)
+{
+	struct changing_password *job = arg;
+
+	mp_request_finish(job->req, change_password_and_answer(job));
+}
+
+static enum mp_rc passwords_from_request(struct mp_request *req, struct changing_password *job)
+{
+	struct mp_json_reader r;
+	json_t *json = NULL;
+
+	enum mp_rc rc = mp_request_json(req, &json);
+	if (rc != MP_OK)
+		return rc;
+	mp_json_read_begin(&r, json, "", mp_request_field_errors(req));
+	mp_json_read_text(&r, "current_password", 1, PASSWORD_BYTES_MAX, &job->current);
+	read_ruled(&r, "new_password", 1, PASSWORD_BYTES_MAX, password_fault, &job->fresh);
+	return mp_json_read_end(&r);
+}
+
+enum mp_rc post_password(struct mp_request *req, struct mp_response *res, void *ctx)
+{
+	struct user_app *app = ctx;
+	struct changing_password *job = mp_arena_alloc(mp_request_arena(req), sizeof(*job));
+
+	if (job == NULL)
+		return MP_NOMEM;
+	enum mp_rc rc = caller_id(req, &job->user_id);
+	if (rc == MP_OK && !mp_id_parse(mp_request_principal(req)->session, &job->session_id))
+		rc = MP_UNAUTHENTICATED;
+	if (rc == MP_OK)
+		rc = passwords_from_request(req, job);
+	if (rc != MP_OK)
+		return rc;
+	job->req = req;
+	job->app = app;
+	/* Whoever has a token and not the password: guessed at by id, apart from the log-on's. */
+	throttle_try_init(&job->try, job->user_id.text, mp_request_address(req));
+	mp_request_detach(req);
+	rc = lane_submit(app->lane, run_changing_password, job);
+	return rc == MP_OK ? MP_PENDING : rc;
 }

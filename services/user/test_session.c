@@ -309,6 +309,89 @@ static void a_hash_with_old_settings_is_renewed_at_log_on(void **state)
 	assert_int_equal(log_on(f, "ada", PASSWORD, &grant), MP_OK);
 }
 
+static enum mp_rc change_password(
+	struct fixture *f, const struct session_grant *kept, const char *current, const char *fresh)
+{
+	return session_change_password(&f->db, &f->passwords, f->arena, &kept->user.id,
+		&kept->session_id, current, fresh, f->now_ms);
+}
+
+static void a_change_of_password_ends_the_other_sessions(void **state)
+{
+	struct fixture *f = *state;
+	struct session_grant kept;
+	struct session_grant other;
+	struct session_grant next;
+
+	assert_int_equal(log_on(f, "ada", PASSWORD, &kept), MP_OK);
+	assert_int_equal(log_on(f, "ada", PASSWORD, &other), MP_OK);
+	assert_int_equal(change_password(f, &kept, "correct horsf", "x"), MP_UNAUTHENTICATED);
+	assert_int_equal(refresh(f, other.refresh_token, &other), MP_OK);
+
+	assert_int_equal(change_password(f, &kept, PASSWORD, "battery staple"), MP_OK);
+	assert_int_equal(refresh(f, other.refresh_token, &next), MP_UNAUTHENTICATED);
+	assert_int_equal(refresh(f, kept.refresh_token, &next), MP_OK);
+	assert_int_equal(log_on(f, "ada", PASSWORD, &next), MP_UNAUTHENTICATED);
+	assert_int_equal(log_on(f, "ada", "battery staple", &next), MP_OK);
+	assert_int_equal(change_password(f, &kept, PASSWORD, "x"), MP_UNAUTHENTICATED);
+}
+
+/* Before its one transaction nothing is changed, and after it everything. */
+static void a_change_of_password_is_all_or_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct session_grant kept;
+	struct session_grant other;
+	struct session_grant next;
+
+	assert_int_equal(log_on(f, "ada", PASSWORD, &kept), MP_OK);
+	assert_int_equal(log_on(f, "ada", PASSWORD, &other), MP_OK);
+	mp_fault_store_arm(f->store, 1, false);
+	assert_int_not_equal(change_password(f, &kept, PASSWORD, "battery staple"), MP_OK);
+	assert_int_equal(refresh(f, other.refresh_token, &other), MP_OK);
+	assert_int_equal(log_on(f, "ada", PASSWORD, &next), MP_OK);
+
+	mp_fault_store_arm(f->store, 1, true);
+	assert_int_equal(change_password(f, &kept, PASSWORD, "battery staple"), MP_UNKNOWN);
+	assert_int_equal(refresh(f, other.refresh_token, &other), MP_UNAUTHENTICATED);
+	assert_int_equal(log_on(f, "ada", "battery staple", &next), MP_OK);
+}
+
+/* A log-on that has checked the old password, and opens its session once there is a new one. */
+static void no_session_is_opened_with_the_old_password(void **state)
+{
+	struct fixture *f = *state;
+	struct session_grant grant;
+	struct user_password before;
+	struct session late = {.expires_at_s = f->now_ms / 1000 + 60, .current = "x"};
+
+	assert_int_equal(log_on(f, "ada", PASSWORD, &grant), MP_OK);
+	assert_int_equal(user_db_get_password(&f->db, f->arena, &grant.user.id, &before), MP_OK);
+	assert_int_equal(change_password(f, &grant, PASSWORD, "battery staple"), MP_OK);
+	late.id = mp_id_new(f->now_ms);
+	late.user_id = grant.user.id;
+	assert_int_equal(
+		session_db_insert(f->store, f->arena, &late, before.version, NULL, 0), MP_CONFLICT);
+	assert_int_equal(
+		session_db_insert(f->store, f->arena, &late, before.version + 1, NULL, 0), MP_OK);
+}
+
+static void signing_out_everywhere_ends_every_session(void **state)
+{
+	struct fixture *f = *state;
+	struct session_grant grants[3];
+	struct session_grant next;
+	const int count = sizeof(grants) / sizeof(grants[0]);
+
+	for (int i = 0; i < count; i++)
+		assert_int_equal(log_on(f, "ada", PASSWORD, &grants[i]), MP_OK);
+	assert_int_equal(session_end_all(&f->db, f->arena, &grants[0].user.id), MP_OK);
+	for (int i = 0; i < count; i++)
+		assert_int_equal(refresh(f, grants[i].refresh_token, &next), MP_UNAUTHENTICATED);
+	assert_int_equal(session_end_all(&f->db, f->arena, &grants[0].user.id), MP_OK);
+	assert_int_equal(log_on(f, "ada", PASSWORD, &next), MP_OK);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 
 int main(void)
@@ -324,6 +407,10 @@ int main(void)
 		TEST(signing_out_ends_it_and_may_be_repeated),
 		TEST(an_expired_session_is_over),
 		TEST(the_oldest_session_gives_way),
+		TEST(a_change_of_password_ends_the_other_sessions),
+		TEST(a_change_of_password_is_all_or_nothing),
+		TEST(no_session_is_opened_with_the_old_password),
+		TEST(signing_out_everywhere_ends_every_session),
 		TEST(a_hash_with_old_settings_is_renewed_at_log_on),
 	};
 

@@ -5,11 +5,15 @@
 
 static const struct mp_sink no_sink = {0};
 
+#define HOUR_MS 3600000
+#define ROTATE_AFTER_MS (24 * HOUR_MS)
+
 static struct tokens *open_tokens(struct fixture *f)
 {
 	struct tokens *tokens = NULL;
 
-	assert_int_equal(tokens_open(f->store, &no_sink, f->now_ms, &tokens), MP_OK);
+	assert_int_equal(
+		tokens_open(f->store, &no_sink, ROTATE_AFTER_MS, f->now_ms, &tokens), MP_OK);
 	return tokens;
 }
 
@@ -146,6 +150,88 @@ static void other_replicas_rotations_are_followed(void **state)
 	tokens_close(tokens);
 }
 
+static void active_kid(struct fixture *f, char out_kid[KEY_ID_MAX + 1], size_t *out_count)
+{
+	struct signing_key keys[SIGNING_KEYS_MAX];
+	int active = 0;
+
+	assert_int_equal(key_db_list(f->store, f->arena, keys, out_count), MP_OK);
+	for (size_t i = 0; i < *out_count; i++) {
+		if (keys[i].state == KEY_ACTIVE) {
+			active++;
+			memcpy(out_kid, keys[i].kid, sizeof(keys[i].kid));
+		}
+	}
+	assert_int_equal(active, 1);
+}
+
+static void a_rotation_refuses_no_valid_token(void **state)
+{
+	struct fixture *f = *state;
+	f->now_ms -= KEY_NEXT_MS; /* verifying goes by the clock */
+	struct tokens *tokens = open_tokens(f);
+	struct tokens *replica = open_tokens(f);
+	struct mp_principal principal;
+	char old[MP_JWT_TEXT_MAX];
+	char fresh[MP_JWT_TEXT_MAX];
+	char before[KEY_ID_MAX + 1];
+	char after[KEY_ID_MAX + 1];
+	int64_t wait_s = 0;
+	size_t count = 0;
+
+	active_kid(f, before, &count);
+	assert_int_equal(tokens_rotate(tokens, f->now_ms + 1000, &wait_s), MP_CONFLICT);
+	assert_int_equal(wait_s, KEY_NEXT_MS / 1000 - 1);
+
+	f->now_ms += KEY_NEXT_MS;
+	assert_int_equal(tokens_rotate(tokens, f->now_ms, &wait_s), MP_OK);
+	active_kid(f, after, &count);
+	assert_string_not_equal(before, after);
+	assert_int_equal(published(tokens), 3);
+	sign(f, tokens, fresh);
+	assert_int_equal(verify(replica, MP_AUTH_USER, fresh, &principal), MP_OK);
+	sign(f, replica, old); /* it does not know yet */
+	assert_int_equal(tokens_reload(replica, f->now_ms + 60000), MP_OK);
+	assert_int_equal(verify(tokens, MP_AUTH_USER, old, &principal), MP_OK);
+	assert_int_equal(verify(replica, MP_AUTH_USER, old, &principal), MP_OK);
+
+	/* A command at once again, and one when the first key is of no use any more. */
+	assert_int_equal(tokens_rotate(replica, f->now_ms, &wait_s), MP_CONFLICT);
+	f->now_ms += HOUR_MS;
+	assert_int_equal(tokens_rotate(replica, f->now_ms, &wait_s), MP_OK);
+	active_kid(f, before, &count);
+	assert_int_equal(count, 3);
+	tokens_close(tokens);
+	tokens_close(replica);
+}
+
+static void keys_rotate_by_the_schedule(void **state)
+{
+	struct fixture *f = *state;
+	struct tokens *tokens = open_tokens(f);
+	struct tokens *replica = open_tokens(f);
+	char first[KEY_ID_MAX + 1];
+	char kid[KEY_ID_MAX + 1];
+	size_t count = 0;
+
+	active_kid(f, first, &count);
+	assert_int_equal(tokens_rotate_if_due(tokens, f->now_ms + ROTATE_AFTER_MS - 1), MP_OK);
+	active_kid(f, kid, &count);
+	assert_string_equal(first, kid);
+
+	/* Two replicas at the same moment: one rotation. */
+	assert_int_equal(tokens_rotate_if_due(tokens, f->now_ms + ROTATE_AFTER_MS), MP_OK);
+	assert_int_equal(tokens_rotate_if_due(replica, f->now_ms + ROTATE_AFTER_MS), MP_OK);
+	active_kid(f, kid, &count);
+	assert_string_not_equal(first, kid);
+	assert_int_equal(count, 3);
+	assert_int_equal(tokens_rotate_if_due(tokens, f->now_ms + 2 * ROTATE_AFTER_MS - 1), MP_OK);
+	active_kid(f, first, &count);
+	assert_string_equal(first, kid);
+	tokens_close(tokens);
+	tokens_close(replica);
+}
+
 static void the_reloading_thread_ends_when_told(void **state)
 {
 	struct fixture *f = *state;
@@ -163,6 +249,8 @@ int main(void)
 		TEST(keys_are_made_once_and_kept),
 		TEST(users_and_services_get_tokens_of_their_kind),
 		TEST(other_replicas_rotations_are_followed),
+		TEST(a_rotation_refuses_no_valid_token),
+		TEST(keys_rotate_by_the_schedule),
 		TEST(the_reloading_thread_ends_when_told),
 	};
 

@@ -7,6 +7,8 @@
 #include "base/text.h"
 #include "base/thread.h"
 #include "key_db.h"
+#include "log/log.h"
+#include "user_metrics.h"
 
 #define RELOAD_MS 60000
 #define ARENA_BYTES_MAX (256 * 1024)
@@ -22,10 +24,12 @@ struct tokens {
 	struct mp_store *store;
 	struct mp_sink sink;
 	struct mp_jwt_keys *verifier_keys;
+	int64_t rotate_after_ms; /* 0: by command only */
 
-	pthread_rwlock_t keys_lock; /* guards active and jwks; held while signing */
-	json_t *active;		    /* private */
-	json_t *jwks;		    /* public */
+	pthread_rwlock_t keys_lock; /* guards the next three; held while signing */
+	int64_t active_since_ms;
+	json_t *active; /* private */
+	json_t *jwks;	/* public */
 
 	pthread_mutex_t lock; /* guards stopping */
 	pthread_cond_t wake;
@@ -120,6 +124,7 @@ static enum mp_rc take_over(
 		(void)pthread_rwlock_wrlock(&tokens->keys_lock);
 		tokens->active = jwk;
 		tokens->jwks = jwks;
+		tokens->active_since_ms = active->changed_at_ms;
 		(void)pthread_rwlock_unlock(&tokens->keys_lock);
 		jwk = gone_jwk;
 		jwks = gone_jwks;
@@ -194,6 +199,108 @@ enum mp_rc tokens_reload(struct tokens *tokens, int64_t now_ms)
 	return load(tokens, false, now_ms);
 }
 
+/* --- rotating --- */
+
+/* What a rotation makes of the keys. */
+struct rotation {
+	struct signing_key changed[SIGNING_KEYS_MAX];
+	struct signing_key gone[SIGNING_KEYS_MAX];
+	struct signing_key fresh;
+	struct key_change change;
+};
+
+static const struct signing_key *find_next(const struct signing_key *keys, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (keys[i].state == KEY_NEXT)
+			return &keys[i];
+	}
+	return NULL;
+}
+
+/* MP_CONFLICT: too early. */
+static enum mp_rc plan_rotation(const struct signing_key *keys, size_t count, int64_t now_ms,
+	struct rotation *rotation, int64_t *reterr_wait_s)
+{
+	const struct signing_key *next = find_next(keys, count);
+	struct key_change *change = &rotation->change;
+
+	if (next == NULL)
+		return MP_CORRUPT;
+	const int64_t wait_ms = next->changed_at_ms + KEY_NEXT_MS - now_ms;
+	if (wait_ms > 0) {
+		*reterr_wait_s = (wait_ms + 999) / 1000;
+		return MP_CONFLICT;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (!is_published(&keys[i], now_ms)) {
+			rotation->gone[change->gone_count++] = keys[i];
+		} else if (keys[i].state == KEY_ACTIVE || &keys[i] == next) {
+			struct signing_key *key = &rotation->changed[change->changed_count++];
+
+			*key = keys[i];
+			key->state = &keys[i] == next ? KEY_ACTIVE : KEY_RETIRED;
+			key->changed_at_ms = now_ms;
+		}
+	}
+	if (count - change->gone_count >= SIGNING_KEYS_MAX) {
+		*reterr_wait_s = RETIRED_MS / 1000; /* the command was given again and again */
+		return MP_CONFLICT;
+	}
+	change->now_ms = now_ms;
+	change->changed = rotation->changed;
+	change->gone = rotation->gone;
+	change->fresh = &rotation->fresh;
+	return generate(KEY_NEXT, now_ms, &rotation->fresh);
+}
+
+static enum mp_rc rotate(
+	struct tokens *tokens, struct mp_arena *arena, int64_t now_ms, int64_t *reterr_wait_s)
+{
+	struct rotation *rotation = mp_arena_alloc(arena, sizeof(*rotation));
+	struct signing_key *keys = mp_arena_array(arena, SIGNING_KEYS_MAX, sizeof(*keys));
+	size_t count = 0;
+
+	if (rotation == NULL || keys == NULL)
+		return MP_NOMEM;
+	rotation->change = (struct key_change){.gone_count = 0};
+	enum mp_rc rc = key_db_version(tokens->store, arena, &rotation->change.version);
+	if (rc == MP_OK)
+		rc = key_db_list(tokens->store, arena, keys, &count);
+	if (rc == MP_OK)
+		rc = plan_rotation(keys, count, now_ms, rotation, reterr_wait_s);
+	if (rc == MP_OK)
+		rc = key_db_change(tokens->store, arena, &rotation->change);
+	return rc;
+}
+
+enum mp_rc tokens_rotate(struct tokens *tokens, int64_t now_ms, int64_t *reterr_wait_s)
+{
+	struct mp_arena *arena = mp_arena_new(ARENA_BYTES_MAX);
+	enum mp_rc rc = arena == NULL ? MP_NOMEM : rotate(tokens, arena, now_ms, reterr_wait_s);
+
+	mp_arena_free(arena);
+	if (rc != MP_OK)
+		return rc;
+	mp_metric_add(user_metrics.keys_rotated, 1);
+	mp_log(MP_LOG_INFO, "signing_keys_rotated", MP_RC(MP_OK));
+	return tokens_reload(tokens, now_ms);
+}
+
+enum mp_rc tokens_rotate_if_due(struct tokens *tokens, int64_t now_ms)
+{
+	int64_t wait_s = 0;
+
+	(void)pthread_rwlock_rdlock(&tokens->keys_lock);
+	const int64_t since_ms = tokens->active_since_ms;
+	(void)pthread_rwlock_unlock(&tokens->keys_lock);
+	if (tokens->rotate_after_ms == 0 || now_ms - since_ms < tokens->rotate_after_ms)
+		return MP_OK;
+	enum mp_rc rc = tokens_rotate(tokens, now_ms, &wait_s);
+	/* Too early, or another replica's: the next minute sees. */
+	return rc == MP_CONFLICT || rc == MP_STALE ? MP_OK : rc;
+}
+
 static bool wait_a_minute(struct tokens *tokens)
 {
 	const int64_t due_ms = mp_clock_mono_ms() + RELOAD_MS;
@@ -215,6 +322,9 @@ static void *run(void *arg)
 	while (wait_a_minute(tokens)) {
 		enum mp_rc rc = tokens_reload(tokens, mp_clock_ms());
 
+		if (rc == MP_OK)
+			rc = tokens_rotate_if_due(tokens, mp_clock_ms());
+
 		if ((rc != MP_OK) != failing)
 			mp_sink_report(&tokens->sink, "signing_keys_reload", rc,
 				rc == MP_OK ? "works again" : "the keys of before stay");
@@ -223,8 +333,8 @@ static void *run(void *arg)
 	return NULL;
 }
 
-enum mp_rc tokens_open(struct mp_store *store, const struct mp_sink *sink, int64_t now_ms,
-	struct tokens **out_tokens)
+enum mp_rc tokens_open(struct mp_store *store, const struct mp_sink *sink, int64_t rotate_after_ms,
+	int64_t now_ms, struct tokens **out_tokens)
 {
 	struct tokens *tokens = calloc(1, sizeof(*tokens));
 
@@ -232,6 +342,7 @@ enum mp_rc tokens_open(struct mp_store *store, const struct mp_sink *sink, int64
 		return MP_NOMEM;
 	tokens->store = store;
 	tokens->sink = *sink;
+	tokens->rotate_after_ms = rotate_after_ms;
 	(void)pthread_rwlock_init(&tokens->keys_lock, NULL); /* these cannot fail on Linux */
 	(void)pthread_mutex_init(&tokens->lock, NULL);
 	mp_cond_init(&tokens->wake);

@@ -4,6 +4,7 @@
 #include "clients.h"
 #include "lane.h"
 #include "session.h"
+#include "throttle.h"
 #include "tokens.h"
 #include "user.h"
 
@@ -11,6 +12,7 @@
 struct user_app {
 	struct user_db db; /* its store is the service's, its outbox is ours */
 	struct password_policy passwords;
+	struct throttle_policy throttle;
 	struct tokens *tokens;
 	struct clients *clients;
 	struct lane *lane;

@@ -242,9 +242,20 @@ enum mp_rc user_db_replace_password(const struct user_db *db, struct mp_arena *a
 	struct mp_txn txn;
 
 	mp_txn_begin(&txn, db->store, arena);
-	(void)mp_txn_replace(
-		&txn, password_item(arena, user_id, password->hash, now_ms), password->version);
+	(void)user_db_add_password(&txn, user_id, password, now_ms);
 	return mp_txn_commit(&txn, NULL);
+}
+
+size_t user_db_check_password(struct mp_txn *txn, const struct mp_id *user_id, int64_t version)
+{
+	return mp_txn_check(txn, user_pk(txn->arena, user_id), SK_PASSWORD, version);
+}
+
+size_t user_db_add_password(struct mp_txn *txn, const struct mp_id *user_id,
+	const struct user_password *password, int64_t now_ms)
+{
+	return mp_txn_replace(
+		txn, password_item(txn->arena, user_id, password->hash, now_ms), password->version);
 }
 
 /* --- search --- */

@@ -39,6 +39,11 @@ enum mp_rc user_db_replace_password(const struct user_db *db, struct mp_arena *a
 	const struct mp_id *user_id, const struct user_password *password,
 	int64_t now_ms) MP_MUST_CHECK;
 
+/* Parts of a transaction of session_db.c; each gives its operation's index. */
+size_t user_db_check_password(struct mp_txn *txn, const struct mp_id *user_id, int64_t version);
+size_t user_db_add_password(struct mp_txn *txn, const struct mp_id *user_id,
+	const struct user_password *password, int64_t now_ms);
+
 /* Those of the ids that are users', in their order; ids_count is not 0, and no id stands twice. */
 enum mp_rc user_db_get_many(const struct user_db *db, struct mp_arena *arena,
 	const struct mp_id *ids, size_t ids_count, struct user *out_users,

@@ -39,8 +39,7 @@ json_t *user_to_json(const struct user *user)
 
 /* --- reading --- */
 
-/* A text that also keeps one of names.h's rules. */
-static void read_ruled(struct mp_json_reader *r, const char *name, size_t min, size_t max,
+void read_ruled(struct mp_json_reader *r, const char *name, size_t min, size_t max,
 	const char *(*fault_of)(const char *text), const char **out_text)
 {
 	const char *text = NULL;
@@ -121,8 +120,7 @@ static enum mp_rc change_from_request(struct mp_request *req, struct user_change
 	return rc;
 }
 
-/* The logged-on user's id: the subject of every user's token. */
-static enum mp_rc caller_id(const struct mp_request *req, struct mp_id *out_id)
+enum mp_rc caller_id(const struct mp_request *req, struct mp_id *out_id)
 {
 	return mp_id_parse(mp_request_principal(req)->subject, out_id) ? MP_OK : MP_UNAUTHENTICATED;
 }
@@ -330,12 +328,15 @@ const struct mp_route user_routes[] = {
 		post_user},
 	{"POST", "/v1/sessions", MP_AUTH_NONE, NULL, MP_KEY_NONE, MP_ROUTE_INLINE, BODY_USUAL,
 		post_session},
+	{"POST", "/v1/users/me/password", MP_AUTH_USER, NULL, MP_KEY_NONE, MP_ROUTE_INLINE,
+		BODY_USUAL, post_password},
 
 	{"POST", "/v1/sessions/refresh", MP_AUTH_COOKIE, NULL, MP_KEY_NONE, 0, BODY_USUAL,
 		post_session_refresh},
 	{"DELETE", "/v1/sessions/current", MP_AUTH_COOKIE, NULL, MP_KEY_NONE, 0, BODY_USUAL,
 		delete_session},
 
+	{"DELETE", "/v1/sessions", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, BODY_USUAL, delete_sessions},
 	{"GET", "/v1/users/me", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, BODY_USUAL, get_me},
 	{"PATCH", "/v1/users/me", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, BODY_USUAL, patch_me},
 	{"GET", "/v1/users", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, BODY_USUAL, get_users},
@@ -347,5 +348,7 @@ const struct mp_route user_routes[] = {
 		post_token},
 	{"GET", "/.well-known/jwks.json", MP_AUTH_NONE, NULL, MP_KEY_NONE, MP_ROUTE_INLINE,
 		BODY_USUAL, get_jwks},
+	{"POST", "/v1/signing-keys/rotate", MP_AUTH_SERVICE, "keys:rotate", MP_KEY_NONE, 0,
+		BODY_USUAL, post_rotation},
 };
 const size_t user_routes_count = sizeof(user_routes) / sizeof(user_routes[0]);

@@ -8,7 +8,9 @@ struct user_metrics {
 	struct mp_metric *registered;
 	struct mp_metric *log_ons_granted;
 	struct mp_metric *log_ons_refused;
+	struct mp_metric *log_ons_throttled;
 	struct mp_metric *tokens_reused;
+	struct mp_metric *keys_rotated;
 	struct mp_metric *hashing_waiting;
 	struct mp_metric *hashing_refused;
 };

@@ -105,6 +105,7 @@ struct signing_key {
 	char jwk[KEY_JWK_MAX + 1]; /* private: never logged, never answered */
 	int64_t created_at_ms;
 	int64_t changed_at_ms; /* of state */
+	int64_t version;       /* the stored item's */
 };
 
 #endif

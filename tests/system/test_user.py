@@ -21,6 +21,7 @@ PASSWORD = "correct horse battery staple"
 CLIENTS = {
     "payment": {"secret": "payment-secret-0123456789", "scopes": ["user:read"]},
     "billing": {"secret": "billing:secret/0123456789+", "scopes": ["wallet:transfer", "a:b"]},
+    "mpctl": {"secret": "mpctl-secret-0123456789", "scopes": ["keys:rotate"]},
 }
 START_S_MAX = 20
 JSON = {"Content-Type": "application/json"}
@@ -79,9 +80,14 @@ class UserService:
                 "password": PASSWORD, **fields}
         return self.call("POST", "/v1/users", json=body)
 
-    def log_on(self, user_name, password=PASSWORD):
+    def log_on(self, user_name, password=PASSWORD, address=None):
         body = {"user_name": user_name, "password": password}
-        return self.call("POST", "/v1/sessions", json=body)
+        headers = {"X-Forwarded-For": address} if address else {}
+        return self.call("POST", "/v1/sessions", json=body, headers=headers)
+
+    def change_password(self, token, current, fresh):
+        body = {"current_password": current, "new_password": fresh}
+        return self.call("POST", "/v1/users/me/password", json=body, headers=bearer(token))
 
     def with_cookie(self, method, path, cookie, **headers):
         headers = {"Origin": PUBLIC_URL, "X-Requested-With": "moneypal", **headers}
@@ -308,6 +314,111 @@ def test_log_on_takes_as_long_for_nobody(tmp_path, name):
         service.stop()
 
 
+def test_a_change_of_password_ends_the_other_sessions(service, name):
+    service.register(name)
+    here, elsewhere = service.log_on(name), service.log_on(name)
+    token = here.json()["access_token"]
+    answer = service.change_password(token, PASSWORD, "an even longer horse")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert service.refresh(cookie_of(here)).status_code == 200
+    assert problem_of(service.refresh(cookie_of(elsewhere))) == "session_ended"
+    assert problem_of(service.log_on(name)) == "wrong_credentials"
+    assert service.log_on(name, "an even longer horse").status_code == 201
+
+
+@pytest.mark.parametrize("body, wrong", [
+    ({"current_password": "not this one", "new_password": "long enough"}, {"current_password"}),
+    ({"current_password": PASSWORD, "new_password": "short"}, {"new_password"}),
+    ({"current_password": "", "new_password": "x" * 129}, {"current_password", "new_password"}),
+    ({}, {"current_password", "new_password"}),
+    ({"current_password": PASSWORD, "new_password": PASSWORD, "more": 1}, {"more"}),
+])
+def test_a_wrong_change_of_password_changes_nothing(service, name, body, wrong):
+    service.register(name)
+    answer = service.log_on(name)
+    told = service.call("POST", "/v1/users/me/password", json=body,
+                        headers=bearer(answer.json()["access_token"]))
+    assert (told.status_code, problem_of(told)) == (422, "invalid")
+    assert {error["field"] for error in told.json()["errors"]} == wrong
+    assert service.refresh(cookie_of(answer)).status_code == 200
+    assert service.log_on(name).status_code == 201
+
+
+def test_many_changes_of_password_at_once_are_one_after_the_other(service, name):
+    service.register(name)
+    tokens = [service.log_on(name).json()["access_token"] for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(
+            lambda i: service.change_password(tokens[i], PASSWORD, f"new password {i}"), range(6)))
+    done = [i for i, answer in enumerate(answers) if answer.status_code == 204]
+    assert len(done) == 1
+    assert {answer.status_code for answer in answers} <= {204, 409, 422, 503}
+    assert service.log_on(name, f"new password {done[0]}").status_code == 201
+
+
+def test_one_signs_out_everywhere(service, name):
+    other = "o" + name
+    for each in (name, other):
+        service.register(each)
+    answers = [service.log_on(name) for _ in range(3)]
+    stranger = service.log_on(other)
+    ended = service.call("DELETE", "/v1/sessions", headers=bearer(answers[0].json()["access_token"]))
+    assert (ended.status_code, ended.content) == (204, b"")
+    assert cookie_of(ended) == "" and "Max-Age=0" in ended.headers["Set-Cookie"]
+    for answer in answers:
+        assert problem_of(service.refresh(cookie_of(answer))) == "session_ended"
+    assert service.refresh(cookie_of(stranger)).status_code == 200
+    assert service.log_on(name).status_code == 201
+
+
+HOME, NEW_PLACE, ATTACKERS = "192.0.2.1", "192.0.2.2", "203.0.113.9"
+
+
+def test_guessing_is_slowed_down_and_locks_nobody_out(tmp_path, name):
+    service = UserService(tmp_path / "user", NAME_TRIES="4", NAME_REFILL_S="2").start()
+    try:
+        service.register(name)
+        assert service.log_on(name, address=HOME).status_code == 201
+        guesses = [service.log_on(name, "a guess", ATTACKERS) for _ in range(8)]
+        assert [answer.status_code for answer in guesses[:4]] == [401] * 4
+        assert guesses[-1].status_code == 429
+        assert problem_of(guesses[-1]) == "too_many_tries"
+        wait_s = int(guesses[-1].headers["Retry-After"])
+        assert 1 <= wait_s <= 2
+        nobody = [service.log_on("x" + name, "a guess", "203.0.113.8") for _ in range(8)]
+        assert nobody[-1].json() == guesses[-1].json()  # not told apart from who is there
+
+        # At home nothing is felt of it, and a restart forgets nothing.
+        assert service.log_on(name, address=HOME).status_code == 201
+        service.stop()
+        service.start()
+        assert service.log_on(name, "a guess", ATTACKERS).status_code in (401, 429)
+        assert service.log_on(name, address=HOME).status_code == 201
+
+        # From a new place, and at home with guesses from there: after a short wait.
+        for address in (NEW_PLACE, HOME):
+            for _ in range(8):
+                service.log_on(name, "a guess", address)
+            answer = service.log_on(name, address=address)
+            assert answer.status_code == 429
+            time.sleep(int(answer.headers["Retry-After"]))
+            assert service.log_on(name, address=address).status_code == 201
+    finally:
+        service.stop()
+
+
+def test_many_guesses_at_once_get_no_more_tries(tmp_path, name):
+    service = UserService(tmp_path / "user", NAME_TRIES="5", NAME_REFILL_S="600").start()
+    try:
+        service.register(name)
+        with ThreadPoolExecutor(30) as pool:
+            answers = list(pool.map(lambda i: service.log_on(name, f"guess {i}"), range(30)))
+        assert sum(answer.status_code == 401 for answer in answers) == 5
+        assert {answer.status_code for answer in answers} <= {401, 429, 503}
+    finally:
+        service.stop()
+
+
 def test_a_profile_changes_by_what_is_sent(service, name):
     service.register(name, email="ada@example.com")
     token = service.log_on(name).json()["access_token"]
@@ -412,6 +523,8 @@ def test_a_forged_token_opens_nothing(service, name):
 # method, path, who may: nobody else gets past the door.
 ROUTES = [
     ("GET", "/v1/users/me", "user"),
+    ("DELETE", "/v1/sessions", "user"),
+    ("POST", "/v1/users/me/password", "user"),
     ("PATCH", "/v1/users/me", "user"),
     ("GET", "/v1/users?query=abc", "user"),
     ("GET", "/v1/users/01a20628-57e9-75de-9284-f2e89100d63d", "payment"),
@@ -498,6 +611,17 @@ def test_published_keys_are_public(service):
     for key in keys:
         assert set(key) == {"kty", "crv", "x", "y", "kid", "alg", "use"}
         assert (key["kty"], key["crv"], key["alg"]) == ("EC", "P-256", "ES256")
+
+
+def test_keys_rotate_by_command_once_the_next_is_known(service, name):
+    service.register(name)
+    answer = service.log_on(name)
+    token = service.service_token("mpctl").json()["access_token"]
+    early = service.call("POST", "/v1/signing-keys/rotate", headers=bearer(token))
+    assert (early.status_code, problem_of(early)) == (409, "too_early")
+    assert 0 < int(early.headers["Retry-After"]) <= 180
+    assert len(service.call("GET", "/.well-known/jwks.json").json()["keys"]) == 2
+    assert service.me(answer.json()["access_token"]).status_code == 200
 
 
 def test_a_killed_service_comes_back_with_everybody_logged_on(tmp_path, name):
