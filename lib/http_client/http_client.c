@@ -23,6 +23,8 @@ struct handle {
 	CURL *curl;
 	struct mp_buf answer;
 	bool headers_whole; /* the empty line behind the last answer's header fields came */
+	const char *body;   /* of a call that is sent once: what is left of it */
+	size_t body_left;
 	struct handle *next;
 };
 
@@ -216,8 +218,39 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 	return size * count;
 }
 
-static bool set_method(CURL *curl, const struct mp_http_call *call)
+/* --- a body that is sent once: libcurl asks for it piece by piece, and cannot go back --- */
+
+static size_t on_body(char *room, size_t size, size_t count, void *arg)
 {
+	struct handle *handle = arg;
+	size_t len = size * count < handle->body_left ? size * count : handle->body_left;
+
+	memcpy(room, handle->body, len);
+	handle->body += len;
+	handle->body_left -= len;
+	return len;
+}
+
+static int on_body_again(void *arg, curl_off_t offset, int origin)
+{
+	return CURL_SEEKFUNC_FAIL;
+}
+
+static bool set_body_once(struct handle *handle, const struct mp_http_call *call)
+{
+	CURL *curl = handle->curl;
+	bool good = curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_body) == CURLE_OK;
+
+	handle->body = call->body;
+	handle->body_left = call->body_len;
+	good = good && curl_easy_setopt(curl, CURLOPT_READDATA, handle) == CURLE_OK;
+	good = good && curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_body_again) == CURLE_OK;
+	return good && curl_easy_setopt(curl, CURLOPT_SEEKDATA, handle) == CURLE_OK;
+}
+
+static bool set_method(struct handle *handle, const struct mp_http_call *call)
+{
+	CURL *curl = handle->curl;
 	const char *method = call->method;
 	bool good = true;
 
@@ -227,14 +260,18 @@ static bool set_method(CURL *curl, const struct mp_http_call *call)
 		good = good && curl_easy_setopt(curl, CURLOPT_POST, 1L) == CURLE_OK;
 		good = good && curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
 				       (curl_off_t)call->body_len) == CURLE_OK;
-		good = good && curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body) == CURLE_OK;
+		if (call->once && call->body_len > 0)
+			good = good && set_body_once(handle, call);
+		else
+			good = good && curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body) == CURLE_OK;
 	} else if (strcmp(method, "HEAD") == 0) {
 		return curl_easy_setopt(curl, CURLOPT_NOBODY, 1L) == CURLE_OK;
 	}
 	return good && curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method) == CURLE_OK;
 }
 
-static bool set_limits(CURL *curl, const struct mp_http_client *client)
+static bool set_limits(
+	CURL *curl, const struct mp_http_client *client, const struct mp_http_call *call)
 {
 	const struct mp_http_client_config *config = &client->config;
 	bool good = curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
@@ -245,7 +282,9 @@ static bool set_limits(CURL *curl, const struct mp_http_client *client)
 			       CURLE_OK;
 	good = good && curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
 			       config->connect_timeout_ms) == CURLE_OK;
-	good = good && curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, config->timeout_ms) == CURLE_OK;
+	good = good &&
+	       curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
+		       call->timeout_ms > 0 ? call->timeout_ms : config->timeout_ms) == CURLE_OK;
 	good = good && curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, CONNECTION_IDLE_S) == CURLE_OK;
 	good = good && curl_easy_setopt(curl, CURLOPT_MAXCONNECTS, 1L) == CURLE_OK;
 	if (client->direct)
@@ -257,7 +296,7 @@ static bool set_request(const struct mp_http_client *client, struct handle *hand
 	const struct mp_http_call *call, const char *url, struct curl_slist *headers)
 {
 	CURL *curl = handle->curl;
-	bool good = set_limits(curl, client) && set_method(curl, call);
+	bool good = set_limits(curl, client, call) && set_method(handle, call);
 
 	good = good && curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK;
 	good = good && curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L) == CURLE_OK;
@@ -318,12 +357,16 @@ static enum mp_rc read_answer(
 	struct mp_http_answer answer = {.retry_after_s = -1};
 	char *content_type = NULL;
 	curl_off_t retry_after_s = 0;
+	struct curl_header *date;
 
 	(void)curl_easy_getinfo(handle->curl, CURLINFO_RESPONSE_CODE, &answer.status);
 	(void)curl_easy_getinfo(handle->curl, CURLINFO_CONTENT_TYPE, &content_type);
 	if (has_header(handle->curl, "Retry-After") &&
 		curl_easy_getinfo(handle->curl, CURLINFO_RETRY_AFTER, &retry_after_s) == CURLE_OK)
 		answer.retry_after_s = (long)retry_after_s;
+	answer.date = "";
+	if (curl_easy_header(handle->curl, "Date", 0, CURLH_HEADER, -1, &date) == CURLHE_OK)
+		answer.date = mp_arena_strdup(arena, date->value);
 	answer.body_len = handle->answer.len;
 	answer.body = mp_arena_strndup(arena, "", 0);
 	if (answer.body_len > 0) {
@@ -333,7 +376,7 @@ static enum mp_rc read_answer(
 		answer.body = body;
 	}
 	answer.content_type = mp_arena_strdup(arena, content_type == NULL ? "" : content_type);
-	if (answer.body == NULL || answer.content_type == NULL)
+	if (answer.body == NULL || answer.content_type == NULL || answer.date == NULL)
 		return MP_NOMEM;
 	*out_answer = answer;
 	return MP_OK;

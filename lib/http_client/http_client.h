@@ -1,6 +1,7 @@
 #ifndef MP_HTTP_CLIENT_HTTP_CLIENT_H
 #define MP_HTTP_CLIENT_HTTP_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/arena.h"
@@ -44,6 +45,12 @@ struct mp_http_call {
 	const char *bearer; /* token or key; NULL: none. Never logged. */
 	const struct mp_http_header *headers;
 	size_t headers_count;
+	long timeout_ms; /* 0: the client's */
+	/*
+	 * Never sent twice: a kept connection that dies once a part of the body was sent gives
+	 * MP_UNKNOWN. For writes that cannot tell their own first effect from somebody else's.
+	 */
+	bool once;
 };
 
 struct mp_http_answer {
@@ -52,6 +59,7 @@ struct mp_http_answer {
 	size_t body_len;
 	const char *content_type;
 	long retry_after_s; /* -1: not given */
+	const char *date;   /* the server's clock, as its header says it; "" when it does not */
 };
 
 /*
@@ -59,7 +67,8 @@ struct mp_http_answer {
  * no memory for the call). MP_INVALID: never sent (a control character or space in method, path or
  * a header). MP_UNKNOWN: sent, perhaps, and no whole answer. MP_TOO_LARGE, MP_NOMEM: after it was
  * sent. When a kept connection turns out to be dead before anything came back, libcurl sends the
- * request once more on a new one: whatever must not be done twice carries an id of its own.
+ * request once more on a new one: whatever must not be done twice carries an id of its own, or says
+ * once.
  */
 enum mp_rc mp_http_call(struct mp_http_client *client, const struct mp_http_call *call,
 	struct mp_arena *arena, struct mp_http_answer *out_answer) MP_MUST_CHECK;

@@ -25,6 +25,10 @@ void mp_json_init(void);
 enum mp_rc mp_json_parse(
 	const char *text, size_t len, json_t **out_json, char reterr[160]) MP_MUST_CHECK;
 
+/* The same with another bound on depth, for formats that nest more. */
+enum mp_rc mp_json_parse_within(const char *text, size_t len, size_t depth_max, json_t **out_json,
+	char reterr[160]) MP_MUST_CHECK;
+
 /* Where wrong fields are told. field is a path ("legs[2].amount"); both borrowed for the call. */
 struct mp_field_errors {
 	void (*add)(void *ctx, const char *field, const char *message);

@@ -31,7 +31,7 @@ void mp_json_init(void)
  * Counts open brackets outside strings. Text that is not JSON gives some number: the parser, which
  * would recurse that deep, will refuse it.
  */
-static bool is_too_deep(const char *text, size_t len)
+static bool is_too_deep(const char *text, size_t len, size_t depth_max)
 {
 	size_t depth = 0;
 	bool in_string = false;
@@ -46,7 +46,7 @@ static bool is_too_deep(const char *text, size_t len)
 		} else if (c == '"') {
 			in_string = true;
 		} else if (c == '[' || c == '{') {
-			if (++depth > MP_JSON_DEPTH_MAX)
+			if (++depth > depth_max)
 				return true;
 		} else if ((c == ']' || c == '}') && depth > 0) {
 			depth--;
@@ -87,7 +87,20 @@ static enum mp_rc explain(const json_error_t *error, char reterr[REASON_SIZE])
 	return refuse_at(reterr, "The text is not JSON", error);
 }
 
+static enum mp_rc refuse_depth(char reterr[REASON_SIZE], size_t depth_max)
+{
+	enum mp_rc rc = mp_text_format(
+		reterr, REASON_SIZE, "The JSON text is nested more than %zu deep.", depth_max);
+	return rc == MP_OK ? MP_INVALID : MP_BUG;
+}
+
 enum mp_rc mp_json_parse(const char *text, size_t len, json_t **out_json, char reterr[160])
+{
+	return mp_json_parse_within(text, len, MP_JSON_DEPTH_MAX, out_json, reterr);
+}
+
+enum mp_rc mp_json_parse_within(
+	const char *text, size_t len, size_t depth_max, json_t **out_json, char reterr[160])
 {
 	json_error_t error;
 
@@ -95,8 +108,8 @@ enum mp_rc mp_json_parse(const char *text, size_t len, json_t **out_json, char r
 		return refuse(reterr, "The JSON text is empty.");
 	if (!mp_text_is_utf8(text, len))
 		return refuse(reterr, "The JSON text is not UTF-8.");
-	if (is_too_deep(text, len))
-		return refuse(reterr, "The JSON text is nested more than 32 deep.");
+	if (is_too_deep(text, len, depth_max))
+		return refuse_depth(reterr, depth_max);
 	allocation_failed = false;
 	json_t *json = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
 	if (json == NULL)

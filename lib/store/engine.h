@@ -16,6 +16,9 @@ typedef enum mp_rc (*mp_store_opener)(const struct mp_store_config *config,
 enum mp_rc mp_rocksdb_open(const struct mp_store_config *config, const struct mp_sink *sink,
 	struct mp_store **out_store, char reterr[256]) MP_MUST_CHECK;
 
+enum mp_rc mp_dynamo_open(const struct mp_store_config *config, const struct mp_sink *sink,
+	struct mp_store **out_store, char reterr[256]) MP_MUST_CHECK;
+
 /* The sentence, cut where it is too long to fit. */
 void mp_store_say(char *reterr, size_t reterr_size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -14,6 +14,7 @@ static const struct {
 	mp_store_opener open;
 } openers[] = {
 	{"rocksdb", mp_rocksdb_open},
+	{"dynamodb", mp_dynamo_open},
 };
 
 void mp_store_say(char *reterr, size_t reterr_size, const char *format, ...)
@@ -52,7 +53,8 @@ enum mp_rc mp_store_open(const struct mp_store_config *config, const struct mp_s
 		if (strcmp(openers[i].name, name) == 0)
 			return openers[i].open(config, sink, out_store, reterr);
 	}
-	mp_store_say(reterr, 256, "There is no store engine \"%s\" (known: rocksdb).", name);
+	mp_store_say(
+		reterr, 256, "There is no store engine \"%s\" (known: rocksdb, dynamodb).", name);
 	return MP_INVALID;
 }
 

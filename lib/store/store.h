@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/rc.h"
 #include "store/item.h"
 
@@ -172,18 +173,38 @@ struct mp_store_engine {
 /* Wraps an opened engine. NULL without memory (the engine stays the caller's). */
 struct mp_store *mp_store_new(const struct mp_store_engine *engine, void *engine_data);
 
+/* Where DynamoDB is and who we are there. NULL reads as "". */
+struct mp_store_aws {
+	const char *region;
+	const char *endpoint;	   /* "": AWS's own of the region */
+	const char *access_key_id; /* "": the container's endpoint is asked for keys */
+	const char *secret_access_key;
+	const char *session_token;	  /* "": none */
+	const char *container_uri;	  /* hands out keys */
+	const char *container_token_file; /* its content goes there; read again each time */
+};
+
 /* What a service gives to open the engine that its settings name. */
 struct mp_store_config {
-	const char *engine;    /* "rocksdb" */
-	const char *directory; /* rocksdb: the service's own folder, made when absent */
-	const char *table;     /* dynamodb: the service's table */
+	const char *engine;	 /* "rocksdb", "dynamodb" */
+	const char *directory;	 /* rocksdb: the service's own folder, made when absent */
+	const char *table;	 /* dynamodb: the service's table */
+	struct mp_store_aws aws; /* dynamodb */
+	bool create_table;	 /* dynamodb, for development: made when absent */
+	int64_t deadline_ms;	 /* dynamodb: of a call, with all its attempts; 0: 6,000 */
 };
 
 /*
- * Errors: MP_INVALID (unknown engine, folder used by another process), MP_CORRUPT, MP_UNAVAILABLE;
- * reterr (size 256) says it in one sentence.
+ * Errors: MP_INVALID (unknown engine, folder used by another process, no credentials, a table that
+ * is absent or another's), MP_CORRUPT, MP_UNAVAILABLE; reterr (size 256) says it in one sentence.
  */
 enum mp_rc mp_store_open(const struct mp_store_config *config, const struct mp_sink *sink,
 	struct mp_store **out_store, char reterr[256]) MP_MUST_CHECK;
+
+/*
+ * Adds what DynamoDB's CreateTable takes for a table of this name, and its time to live, as JSON:
+ * for the code that makes a deployment's tables. Failures stay in the buffer.
+ */
+void mp_store_print_table(const char *table, struct mp_buf *out);
 
 #endif

@@ -2,9 +2,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "http_client/http_client.h"
+#include "json/json.h"
 
 #define ARENA_BYTES (64u << 20)
 
@@ -140,19 +143,24 @@ void assert_absent(struct fixture *f, const char *pk, const char *sk)
 	assert_null(item);
 }
 
-int main(void)
+static int run_suite(const struct contract_engine *engine)
 {
-	int failed = 0;
+	contract_engine_now = engine;
+	return run_txn_tests(engine->name) + run_read_tests(engine->name) +
+	       run_wrapper_tests(engine->name) + run_thread_tests(engine->name) +
+	       run_model_tests(engine->name);
+}
 
-	if (mp_crypto_init() != MP_OK)
+/* Takes the engine's name. */
+int main(int argc, char **argv)
+{
+	if (mp_crypto_init() != MP_OK || mp_http_client_global_init() != MP_OK || argc != 2)
 		return 1;
+	mp_json_init();
 	for (size_t i = 0; i < contract_engines_count; i++) {
-		contract_engine_now = &contract_engines[i];
-		failed += run_txn_tests(contract_engine_now->name);
-		failed += run_read_tests(contract_engine_now->name);
-		failed += run_wrapper_tests(contract_engine_now->name);
-		failed += run_thread_tests(contract_engine_now->name);
-		failed += run_model_tests(contract_engine_now->name);
+		if (strcmp(contract_engines[i].name, argv[1]) == 0)
+			return run_suite(&contract_engines[i]) == 0 ? 0 : 1;
 	}
-	return failed == 0 ? 0 : 1;
+	print_error("There is no engine %s.\n", argv[1]);
+	return 1;
 }

@@ -17,6 +17,7 @@ struct contract_engine {
 	void *(*place_new)(void);	       /* where one store's data will be; NULL: no place */
 	struct mp_store *(*open)(void *place); /* what is there already stays; NULL: failed */
 	void (*place_free)(void *place);       /* with all data */
+	int effort; /* percent of the many repetitions that a fast engine is asked for */
 };
 
 extern const struct contract_engine contract_engines[];

@@ -308,7 +308,7 @@ static void random_operations_agree_with_the_model(void **state)
 	if (given != NULL && sscanf(given, "%" SCNu64, &m.seed) != 1)
 		fail_msg("MP_TEST_SEED is not a number");
 	m.random = m.seed;
-	for (int step = 0; step < STEPS; step++) {
+	for (int step = 0; step < STEPS * contract_engine_now->effort / 100; step++) {
 		mp_arena_reset(f->arena);
 		size_t choice = below(&m, 100);
 		if (choice < 60)

@@ -8,6 +8,11 @@
 
 #define THREADS 32
 
+static int scaled(int repetitions)
+{
+	return repetitions * contract_engine_now->effort / 100;
+}
+
 struct worker {
 	struct fixture *f;
 	pthread_t thread;
@@ -36,7 +41,7 @@ static int run_workers(struct fixture *f, struct worker *workers, void *(*run)(v
 
 /* --- one counter --- */
 
-#define ADDS 20
+#define ADDS scaled(20)
 
 static enum mp_rc add_one(struct worker *w)
 {
@@ -134,7 +139,7 @@ static void each_key_is_claimed_by_one(void **state)
 /* --- money that moves between accounts stays the same sum --- */
 
 #define ACCOUNTS 4
-#define MOVES 20
+#define MOVES scaled(20)
 
 static enum mp_rc move_one(struct worker *w, const char *from, const char *to)
 {
