@@ -16,7 +16,9 @@
 #define KIND_BYTES_MAX 32
 #define PAGE_ROWS 64
 #define POLL_MS 1000 /* for rows of other replicas, and of commits that woke nobody */
-#define MOMENT_MS 20
+#define MOMENT_MS 10 /* between two scans, however often they are asked for */
+#define FULL_SCAN_MS 5000
+#define FLOOR_MARGIN_MS 5000
 #define SCAN_ARENA_BYTES (4 * 1024 * 1024)
 #define WORK_ARENA_BYTES (16 * 1024 * 1024)
 #define TIME_DIGITS 13
@@ -49,6 +51,11 @@ struct worker {
  * Whoever finds nothing waiting reads all partitions for what is due; the others wait for it. The
  * list is filled only when it is empty, and rows of what a worker has in hand are left out, so each
  * piece of work is with one worker at a time.
+ *
+ * Where a partition starts lie rows that are done, and an engine takes a while to forget what was
+ * erased. So most scans begin at a floor: the oldest row that the scan before saw, at most the
+ * margin behind now. It is a shortcut, not the truth: every fifth second a scan begins at the
+ * start, for rows that were written late, or by others.
  */
 struct mp_due {
 	struct mp_store *store;
@@ -62,10 +69,13 @@ struct mp_due {
 	pthread_cond_t changed;
 	bool stop;
 	bool scanning;
-	bool woken;	      /* since the last scan began */
-	int64_t next_scan_ms; /* wall clock, like the rows */
-	enum mp_rc told;      /* the store's last result that the sink heard of */
-	unsigned broken_told; /* rows that are no work; likewise */
+	bool woken;		  /* since the last scan began */
+	int64_t next_scan_ms;	  /* monotonic, like the next two */
+	int64_t earliest_scan_ms; /* also when woken */
+	int64_t next_full_ms;
+	int64_t floors_ms[PARTITIONS]; /* wall clock, like the rows */
+	enum mp_rc told;	       /* the store's last result that the sink heard of */
+	unsigned broken_told;	       /* rows that are no work; likewise */
 	size_t waiting_next;
 	size_t waiting_end;
 	struct work waiting[PARTITIONS * PAGE_ROWS];
@@ -76,17 +86,24 @@ struct mp_due {
 
 /* --- rows --- */
 
+/* An id ends in hash or random digits, so these spread evenly. */
+static int partition_of(const struct mp_id *id)
+{
+	uint8_t last = 0;
+	bool is_hex = mp_unhex(id->text + sizeof(id->text) - 3, 1, &last);
+
+	assert(is_hex);
+	return last % PARTITIONS;
+}
+
 /* MP_INVALID for a time that the key has no room for. */
 static enum mp_rc make_key(
 	const struct mp_due *due, const struct mp_id *id, int64_t at_ms, struct key_text *out_key)
 {
-	uint8_t last = 0;
-
-	/* An id ends in hash or random digits, so these spread evenly. */
-	if (at_ms < 0 || at_ms > TIME_MS_MAX || !mp_unhex(id->text + 34, 1, &last))
+	if (at_ms < 0 || at_ms > TIME_MS_MAX)
 		return MP_INVALID;
 	enum mp_rc rc = mp_text_format(
-		out_key->pk, sizeof(out_key->pk), "DUE#%s#%02d", due->kind, last % PARTITIONS);
+		out_key->pk, sizeof(out_key->pk), "DUE#%s#%02d", due->kind, partition_of(id));
 	if (rc != MP_OK)
 		return rc;
 	return mp_text_format(out_key->sk, sizeof(out_key->sk), "%0*lld#%s", TIME_DIGITS,
@@ -131,8 +148,13 @@ void mp_due_add(struct mp_due *due, struct mp_txn *txn, const struct mp_id *id, 
 	struct key_text key;
 
 	enum mp_rc rc = make_key(due, id, at_ms, &key);
-	assert(rc == MP_OK); /* a time that is none, or no id: a bug of the caller */
+	assert(rc == MP_OK); /* a time that is none: a bug of the caller */
 	(void)mp_txn_put(txn, make_row(txn->arena, &key, 0));
+
+	pthread_mutex_lock(&due->mutex);
+	if (at_ms < due->floors_ms[partition_of(id)])
+		due->floors_ms[partition_of(id)] = at_ms;
+	pthread_mutex_unlock(&due->mutex);
 }
 
 int64_t mp_due_backoff_ms(int64_t attempts)
@@ -167,6 +189,10 @@ struct scan {
 	size_t count; /* rows listed so far */
 	unsigned broken;
 	bool more; /* a page was full: look again as soon as these are done */
+	bool full; /* from the partitions' starts */
+	int64_t now_ms;
+	int64_t floors_ms[PARTITIONS]; /* where it begins, unless it is full */
+	int64_t oldest_ms[PARTITIONS]; /* of the rows that it saw */
 };
 
 static bool is_busy(const struct scan *scan, const struct mp_id *id)
@@ -188,38 +214,53 @@ static bool is_listed(const struct mp_due *due, size_t from, size_t to, const st
 	return false;
 }
 
-static enum mp_rc scan_partition(
-	struct mp_due *due, int partition, int64_t now_ms, struct scan *scan)
+static void list_rows(
+	struct mp_due *due, int partition, const struct mp_page *page, struct scan *scan)
+{
+	size_t first = scan->count;
+
+	for (size_t i = 0; i < page->count; i++) {
+		struct work *work = &due->waiting[scan->count];
+
+		if (read_row(page->items[i], work) != MP_OK) {
+			scan->broken++; /* stays, for people to look at */
+			continue;
+		}
+		if (work->at_ms < scan->oldest_ms[partition])
+			scan->oldest_ms[partition] = work->at_ms;
+		if (!is_busy(scan, &work->id) && !is_listed(due, first, scan->count, &work->id))
+			scan->count++;
+	}
+	if (page->more && scan->count > first)
+		scan->more = true;
+}
+
+static enum mp_rc scan_partition(struct mp_due *due, int partition, struct scan *scan)
 {
 	char pk[KIND_BYTES_MAX + 16];
+	char sk_min[TIME_DIGITS + 2];
 	char sk_max[TIME_DIGITS + 2];
-	const struct mp_query query = {.pk = pk, .sk_max = sk_max, .limit = PAGE_ROWS};
-	size_t first = scan->count;
+	const struct mp_query query = {.pk = pk,
+		.sk_min = scan->full ? NULL : sk_min,
+		.sk_max = sk_max,
+		.limit = PAGE_ROWS};
 	struct mp_page page;
 
 	enum mp_rc rc = mp_text_format(pk, sizeof(pk), "DUE#%s#%02d", due->kind, partition);
 	if (rc == MP_OK)
+		rc = mp_text_format(sk_min, sizeof(sk_min), "%0*lld", TIME_DIGITS,
+			(long long)scan->floors_ms[partition]);
+	if (rc == MP_OK)
 		/* '$' sorts behind '#': up to and with this millisecond */
 		rc = mp_text_format(
-			sk_max, sizeof(sk_max), "%0*lld$", TIME_DIGITS, (long long)now_ms);
+			sk_max, sizeof(sk_max), "%0*lld$", TIME_DIGITS, (long long)scan->now_ms);
 	if (rc != MP_OK)
 		return rc;
 	mp_arena_reset(due->scan_arena);
 	rc = mp_store_query(due->store, &query, due->scan_arena, &page);
-	if (rc != MP_OK)
-		return rc;
-	for (size_t i = 0; i < page.count; i++) {
-		struct work *work = &due->waiting[scan->count];
-
-		if (read_row(page.items[i], work) != MP_OK)
-			scan->broken++; /* stays, for people to look at */
-		else if (!is_busy(scan, &work->id) &&
-			 !is_listed(due, first, scan->count, &work->id))
-			scan->count++;
-	}
-	if (page.more && scan->count > first)
-		scan->more = true;
-	return MP_OK;
+	if (rc == MP_OK)
+		list_rows(due, partition, &page, scan);
+	return rc;
 }
 
 /* Told when there are others than before. Under the mutex. */
@@ -234,33 +275,63 @@ static void tell_broken(struct mp_due *due, unsigned broken)
 	due->broken_told = broken;
 }
 
+/* Under the mutex. */
+static void begin_scan(struct mp_due *due, struct scan *scan)
+{
+	int64_t mono_ms = mp_clock_mono_ms();
+
+	*scan = (struct scan){.now_ms = mp_clock_ms(), .full = mono_ms >= due->next_full_ms};
+	for (unsigned i = 0; i < due->threads_started; i++) {
+		if (due->workers[i].busy)
+			scan->busy[scan->busy_count++] = due->workers[i].current;
+	}
+	for (int i = 0; i < PARTITIONS; i++) {
+		scan->floors_ms[i] = due->floors_ms[i];
+		scan->oldest_ms[i] = scan->now_ms - FLOOR_MARGIN_MS;
+		due->floors_ms[i] = TIME_MS_MAX; /* lowered by what is added meanwhile */
+	}
+	if (scan->full)
+		due->next_full_ms = mono_ms + FULL_SCAN_MS;
+	due->scanning = true;
+	due->woken = false;
+}
+
+/* Under the mutex. */
+static void end_scan(struct mp_due *due, const struct scan *scan, enum mp_rc rc)
+{
+	int64_t mono_ms = mp_clock_mono_ms();
+
+	tell(due, "due_read_failed", rc);
+	if (rc == MP_OK && scan->full)
+		tell_broken(due, scan->broken);
+	for (int i = 0; i < PARTITIONS; i++) {
+		/* After a failure only the floor that it began at is sure. */
+		int64_t floor_ms = rc == MP_OK ? scan->oldest_ms[i] : scan->floors_ms[i];
+		if (floor_ms < due->floors_ms[i])
+			due->floors_ms[i] = floor_ms;
+	}
+	due->waiting_next = 0;
+	due->waiting_end = scan->count;
+	due->next_scan_ms = mono_ms + (rc == MP_OK && scan->more ? 0 : POLL_MS);
+	/* As soon as a full list is done; otherwise a storm of wakes is one scan in a moment. */
+	due->earliest_scan_ms = mono_ms + (scan->more ? 0 : MOMENT_MS);
+	due->scanning = false;
+	pthread_cond_broadcast(&due->changed);
+}
+
 /* Called and left under the mutex, which is free while the store is read. */
 static void scan_all(struct mp_due *due)
 {
-	struct scan scan = {.busy_count = 0};
-	int64_t now_ms = mp_clock_ms();
 	enum mp_rc rc = MP_OK;
+	struct scan scan;
 
 	assert(due->waiting_next == due->waiting_end);
-	for (unsigned i = 0; i < due->threads_started; i++) {
-		if (due->workers[i].busy)
-			scan.busy[scan.busy_count++] = due->workers[i].current;
-	}
-	due->scanning = true;
-	due->woken = false;
+	begin_scan(due, &scan);
 	pthread_mutex_unlock(&due->mutex);
 	for (int i = 0; rc == MP_OK && i < PARTITIONS; i++)
-		rc = scan_partition(due, i, now_ms, &scan);
+		rc = scan_partition(due, i, &scan);
 	pthread_mutex_lock(&due->mutex);
-
-	tell(due, "due_read_failed", rc);
-	if (rc == MP_OK)
-		tell_broken(due, scan.broken);
-	due->waiting_next = 0;
-	due->waiting_end = scan.count;
-	due->next_scan_ms = rc == MP_OK && scan.more ? now_ms : now_ms + POLL_MS;
-	due->scanning = false;
-	pthread_cond_broadcast(&due->changed);
+	end_scan(due, &scan, rc);
 }
 
 /* --- working --- */
@@ -317,15 +388,27 @@ static void take_and_work(struct worker *worker)
 	worker->busy = true;
 	pthread_mutex_unlock(&due->mutex);
 	enum mp_rc rc = work_on(worker, &work, &again_at_ms);
-	int64_t now_ms = mp_clock_ms();
+	int64_t wait_ms = again_at_ms == INT64_MAX ? POLL_MS : again_at_ms - mp_clock_ms();
+	int64_t mono_ms = mp_clock_mono_ms();
+
 	pthread_mutex_lock(&due->mutex);
 	worker->busy = false;
 	tell(due, "due_write_failed", rc);
 	if (rc != MP_OK) /* its row is still there: not at once again */
-		due->next_scan_ms = now_ms + POLL_MS;
-	else if (again_at_ms < due->next_scan_ms) /* no sooner than in a moment, come what may */
-		due->next_scan_ms =
-			again_at_ms > now_ms + MOMENT_MS ? again_at_ms : now_ms + MOMENT_MS;
+		due->next_scan_ms = mono_ms + POLL_MS;
+	else if (mono_ms + wait_ms < due->next_scan_ms)
+		due->next_scan_ms = mono_ms + wait_ms;
+}
+
+/* How long until a scan may begin; 0: now. Under the mutex. */
+static long scan_wait_ms(const struct mp_due *due)
+{
+	int64_t at_ms = due->woken ? 0 : due->next_scan_ms;
+
+	if (at_ms < due->earliest_scan_ms)
+		at_ms = due->earliest_scan_ms;
+	int64_t wait_ms = at_ms - mp_clock_mono_ms();
+	return wait_ms > 0 ? (long)wait_ms : 0;
 }
 
 static void *run(void *arg)
@@ -335,16 +418,16 @@ static void *run(void *arg)
 
 	pthread_mutex_lock(&due->mutex);
 	while (!due->stop) {
-		int64_t wait_ms = due->next_scan_ms - mp_clock_ms();
+		long wait_ms = scan_wait_ms(due);
 
 		if (due->waiting_next < due->waiting_end)
 			take_and_work(worker);
-		else if (!due->scanning && (due->woken || wait_ms <= 0))
-			scan_all(due);
+		else if (due->scanning) /* whose end is told */
+			mp_cond_wait_ms(&due->changed, &due->mutex, POLL_MS);
+		else if (wait_ms > 0)
+			mp_cond_wait_ms(&due->changed, &due->mutex, wait_ms);
 		else
-			/* The wall clock may jump: never longer than a poll. */
-			mp_cond_wait_ms(&due->changed, &due->mutex,
-				wait_ms > 0 && wait_ms < POLL_MS ? (long)wait_ms : POLL_MS);
+			scan_all(due);
 	}
 	pthread_mutex_unlock(&due->mutex);
 	return NULL;

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "due/due.h"
+#include "store/engine.h"
 #include "store/fault.h"
 #include "store/test_place.h"
 
@@ -209,6 +210,19 @@ static bool wait_rows(struct fixture *f, size_t count, int timeout_ms)
 	return rows == count;
 }
 
+/* A store that counts its queries. */
+static struct {
+	const struct mp_store_engine *inner;
+	unsigned count;
+} queries;
+
+static enum mp_rc counting_query(void *engine, const struct mp_query *query, struct mp_arena *arena,
+	struct mp_page *out_page)
+{
+	(void)__atomic_fetch_add(&queries.count, 1, __ATOMIC_RELAXED);
+	return queries.inner->query(engine, query, arena, out_page);
+}
+
 static void due_work_runs_once_and_its_row_goes(void **state)
 {
 	struct fixture *f = *state;
@@ -340,6 +354,62 @@ static void work_in_hand_does_not_hold_up_other_work(void **state)
 	assert_int_equal(f->working_max, 2);
 }
 
+static void work_of_long_ago_is_found_at_once_when_this_process_added_it(void **state)
+{
+	struct fixture *f = *state;
+
+	open_due(f, 1);
+	assert_int_equal(mp_due_start(f->due), MP_OK);
+	sleep_ms(300); /* the partitions have been read from their starts */
+	for (size_t i = 0; i < 20; i++) {
+		(void)add_new(f, 1000 + (int64_t)i);
+		mp_due_wake(f->due);
+		assert_true(wait_runs(f, i + 1, 500));
+	}
+}
+
+static void work_of_long_ago_that_another_process_added_is_found(void **state)
+{
+	struct fixture *f = *state;
+	const struct mp_due_config config = {
+		.store = f->store, .kind = "test", .threads = 1, .handler = handle, .ctx = f};
+	struct mp_due *other = NULL;
+
+	assert_int_equal(mp_due_open(&config, &other), MP_OK);
+	open_due(f, 1);
+	assert_int_equal(mp_due_start(f->due), MP_OK);
+	sleep_ms(300);
+
+	struct mp_due *ours = f->due;
+	f->due = other; /* which knows nothing of where ours begins to read */
+	(void)add_new(f, 1000);
+	f->due = ours;
+	assert_true(wait_runs(f, 1, 7000));
+	assert_true(wait_rows(f, 0, 2000));
+	mp_due_close(other);
+}
+
+static void storm_of_wakes_is_a_scan_now_and_then(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_store_engine engine = *f->place.store->engine;
+
+	queries.inner = f->place.store->engine;
+	queries.count = 0;
+	engine.query = counting_query;
+	f->place.store->engine = &engine;
+	open_due(f, 2);
+	assert_int_equal(mp_due_start(f->due), MP_OK);
+	for (int i = 0; i < 1000; i++) {
+		mp_due_wake(f->due);
+		sleep_ms(1);
+	}
+	mp_due_close(f->due);
+	f->due = NULL;
+	f->place.store->engine = queries.inner;
+	assert_true(queries.count <= 8 * 200); /* at most one scan each 10 ms of 1 to 2 s */
+}
+
 static struct mp_due_result done_at_the_second(int64_t attempts, int64_t now_ms)
 {
 	return (struct mp_due_result){.done = attempts == 1, .again_at_ms = now_ms + 100};
@@ -457,6 +527,9 @@ int main(void)
 		TEST(many_pieces_are_each_done_once_side_by_side),
 		TEST(two_rows_of_one_id_are_never_worked_on_at_once),
 		TEST(work_in_hand_does_not_hold_up_other_work),
+		TEST(work_of_long_ago_is_found_at_once_when_this_process_added_it),
+		TEST(work_of_long_ago_that_another_process_added_is_found),
+		TEST(storm_of_wakes_is_a_scan_now_and_then),
 		TEST(move_that_the_store_refused_is_tried_again_later),
 		TEST(move_whose_answer_was_lost_happened_all_the_same),
 		TEST(broken_rows_do_not_hold_up_others),

@@ -11,6 +11,8 @@
 #define BODIES_ARENA_BYTES (8 * 1024 * 1024)
 #define PUBLISH_TIMEOUT_MS 10000
 #define SWEEP_PAUSE_MS 1000
+#define SWEEP_PAUSE_MS_MAX 5000
+#define SWEEP_SHARE 50 /* of the time, at most one part in so many is spent on reading for sweeps */
 #define REFUSED_PAUSE_MS_MAX 30000
 #define DOWN_PAUSE_MS_MAX 2000
 
@@ -262,6 +264,7 @@ static void begin_sweep(struct mp_relay *relay)
 	relay->found = 0;
 	relay->broken = 0;
 	relay->oldest_ms = INT64_MAX;
+	relay->read_us = 0;
 }
 
 static int smaller(int a, int b)
@@ -296,6 +299,19 @@ static void show_found(struct mp_relay *relay)
 }
 
 /*
+ * About a second. After a storm of events a sweep reads over hundreds of thousands of erased rows,
+ * which the engine has not forgotten yet, in tens of milliseconds: then it comes less often.
+ */
+static int usual_pause_ms(const struct mp_relay *relay)
+{
+	int64_t pause_ms = relay->read_us * SWEEP_SHARE / 1000;
+
+	if (pause_ms < SWEEP_PAUSE_MS)
+		return SWEEP_PAUSE_MS;
+	return pause_ms < SWEEP_PAUSE_MS_MAX ? (int)pause_ms : SWEEP_PAUSE_MS_MAX;
+}
+
+/*
  * Refused rows are tried again with growing pauses, as each try may put the event once more into
  * those of its queues that have room.
  */
@@ -311,7 +327,7 @@ static void end_sweep(struct mp_relay *relay, bool whole, int64_t now_ms)
 	else if (relay->refused > 0 || !whole)
 		relay->pause_ms = smaller(relay->pause_ms * 2, REFUSED_PAUSE_MS_MAX);
 	else
-		relay->pause_ms = SWEEP_PAUSE_MS;
+		relay->pause_ms = usual_pause_ms(relay);
 	relay->next_sweep_ms = now_ms + relay->pause_ms;
 }
 
@@ -336,7 +352,10 @@ static enum mp_rc read_page(struct mp_relay *relay, struct mp_page *out_page)
 	enum mp_rc rc = mp_text_format(pk, sizeof(pk), "OUTBOX#%02d", relay->partition);
 	assert(rc == MP_OK);
 	mp_arena_reset(relay->rows_arena);
-	return mp_store_query(relay->store, &query, relay->rows_arena, out_page);
+	int64_t started_us = mp_clock_mono_us();
+	rc = mp_store_query(relay->store, &query, relay->rows_arena, out_page);
+	relay->read_us += mp_clock_mono_us() - started_us;
+	return rc;
 }
 
 /* Goes on behind this page, or with the next partition. */

@@ -54,6 +54,7 @@ struct mp_relay {
 	size_t found;
 	size_t broken; /* of those, rows that are no event */
 	int64_t oldest_ms;
+	int64_t read_us; /* that its reading took */
 	struct mp_id broken_first;
 	struct mp_id broken_told;
 	size_t broken_told_count;
