@@ -14,6 +14,14 @@
 #define HINTS_MAX 2048 /* ids told by commits and not yet taken; over that the sweep finds them */
 #define IDLE_MS_MAX 1000
 
+/*
+ * A confirm costs the broker much the same for one event as for many (it syncs its log for both),
+ * so under load rounds begin at least this far apart, unless enough events wait before. The first
+ * event after a quiet moment does not wait.
+ */
+#define ROUND_MS 10
+#define ROUND_ENOUGH 100
+
 struct mp_outbox {
 	struct mp_relay relay; /* the thread's alone once it runs */
 	struct mp_id taken[MP_RELAY_BATCH_MAX];
@@ -24,6 +32,8 @@ struct mp_outbox {
 	pthread_mutex_t mutex; /* guards all below */
 	pthread_cond_t wake;
 	bool stop;
+	bool pacing; /* the relay wants to be woken for enough events only */
+	int64_t round_began_ms;
 	bool overflow; /* hints were lost: sweep soon */
 	struct mp_id hints[HINTS_MAX];
 	size_t hints_first;
@@ -72,7 +82,8 @@ static void on_committed(void *ctx)
 		outbox->hints[(outbox->hints_first + outbox->hints_count) % HINTS_MAX] = node->id;
 		outbox->hints_count++;
 	}
-	pthread_cond_signal(&outbox->wake);
+	if (!outbox->pacing || outbox->hints_count >= ROUND_ENOUGH)
+		pthread_cond_signal(&outbox->wake);
 	pthread_mutex_unlock(&outbox->mutex);
 }
 
@@ -123,12 +134,28 @@ struct mp_map *mp_outbox_add(struct mp_outbox *outbox, struct mp_txn *txn, const
 
 /* --- the relay's thread --- */
 
+/* Waits for more to come, when a round has only just begun. Under the mutex. */
+static void pace(struct mp_outbox *outbox)
+{
+	int64_t left_ms = outbox->round_began_ms + ROUND_MS - mp_clock_mono_ms();
+
+	outbox->pacing = true;
+	while (left_ms > 0 && outbox->hints_count < ROUND_ENOUGH && !outbox->stop) {
+		mp_cond_wait_ms(&outbox->wake, &outbox->mutex, left_ms);
+		left_ms = outbox->round_began_ms + ROUND_MS - mp_clock_mono_ms();
+	}
+	outbox->pacing = false;
+	outbox->round_began_ms = mp_clock_mono_ms();
+}
+
 /* Takes up to a batch of ids; a lost hint brings the next sweep forward. */
 static size_t take_hints(struct mp_outbox *outbox)
 {
 	size_t count = 0;
 
 	pthread_mutex_lock(&outbox->mutex);
+	if (outbox->hints_count > 0 && !outbox->relay.sweeping)
+		pace(outbox);
 	while (outbox->hints_count > 0 && count < MP_RELAY_BATCH_MAX) {
 		outbox->taken[count++] = outbox->hints[outbox->hints_first];
 		outbox->hints_first = (outbox->hints_first + 1) % HINTS_MAX;
