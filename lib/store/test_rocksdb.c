@@ -283,7 +283,8 @@ static void folders_are_made_for_the_owner_only(void **state)
 	assert_int_equal(mp_store_open(&(const struct mp_store_config){.engine = "paper"}, NULL,
 				 &store, error),
 		MP_INVALID);
-	assert_string_equal(error, "There is no store engine \"paper\" (known: rocksdb).");
+	assert_string_equal(
+		error, "There is no store engine \"paper\" (known: rocksdb, dynamodb).");
 }
 
 /* --- one moment --- */
