@@ -347,7 +347,7 @@ static int role_full(const char *folder)
 {
 	char size[32];
 	char data[128];
-	struct mp_arena *arena = mp_arena_new(16u << 20);
+	struct mp_arena *arena;
 	struct mp_store *store;
 	struct mp_item *item;
 	char error[256] = "";
@@ -357,7 +357,8 @@ static int role_full(const char *folder)
 	(void)snprintf(size, sizeof(size), "size=%u", DISK_BYTES);
 	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
 		mount("tmpfs", folder, "tmpfs", 0, size) != 0)
-		return 77; /* not root */
+		return 77; /* not root, or no mount point to make private */
+	arena = mp_arena_new(16u << 20);
 	EXPECT(mp_text_format(data, sizeof(data), "%s/data", folder) == MP_OK);
 	EXPECT(open_folder(data, &store, error) == MP_OK);
 	EXPECT(take_room(folder, 60u << 20));
