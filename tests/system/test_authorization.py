@@ -1,0 +1,340 @@
+"""Who may do what: every route of every service, each called by everyone.
+
+The table below is the rule. A route that its service's openapi.yaml describes and that has no row
+here fails, as does a row without a route. Calls go to the services themselves, past the gateway,
+which only narrows what they let in.
+"""
+
+import base64
+import json
+import os
+import re
+import subprocess
+import threading
+import time
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import requests
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+import inside
+from api import Person, pay_at_provider
+from contracts import SERVICES, operations
+from local_system import ROOT
+
+TIMEOUT_S = 20
+START_S_MAX = 20
+CLIENTS = {  # the services' own names as OAuth clients, with what each may ask of others
+    "payment": {"user:read"},
+    "billing": {"wallet:transfer"},
+    "mpctl": {"wallet:audit", "keys:rotate"},
+}
+
+ANYONE, USER, COOKIE = "anyone", "user", "cookie"
+STRANGERS = 404  # a thing of others is not told apart from one that is not there
+
+
+def services(*scopes):
+    return frozenset(scopes)
+
+
+class Row:
+    """
+    One route. `door` says who passes, `status` what a caller gets who passes and may; for a thing
+    with owners: `payee` and `stranger` what the other party and another user get.
+    """
+
+    def __init__(self, door, status, body=None, payee=None, stranger=None):
+        self.door, self.status, self.body = door, status, body
+        self.payee = payee or status
+        self.stranger = stranger or status
+
+    def expected(self, caller):
+        if self.door == ANYONE:
+            return self.status
+        if self.door == COOKIE:
+            return 403  # nobody here is one of our own pages
+        if self.door == USER:
+            return {"owner": self.status, "payee": self.payee,
+                    "stranger": self.stranger}.get(caller, 401)
+        if caller not in CLIENTS:
+            return 401
+        return self.status if CLIENTS[caller] & self.door else 403
+
+
+TABLE = {
+    "user": {
+        ("POST", "/v1/users"): Row(ANYONE, 422, {}),
+        ("GET", "/v1/users"): Row(USER, 422),  # for want of a query
+        ("GET", "/v1/users/me"): Row(USER, 200),
+        ("PATCH", "/v1/users/me"): Row(USER, 200, {}),
+        ("POST", "/v1/users/me/password"): Row(USER, 422, {}),
+        ("GET", "/v1/users/{id}"): Row(services("user:read"), 200),
+        ("POST", "/v1/sessions"): Row(ANYONE, 422, {}),
+        ("DELETE", "/v1/sessions"): Row(USER, 204),
+        ("POST", "/v1/sessions/refresh"): Row(COOKIE, 403),
+        ("DELETE", "/v1/sessions/current"): Row(COOKIE, 403),
+        ("POST", "/oauth/token"): Row(ANYONE, 400),  # for want of a form
+        ("GET", "/.well-known/jwks.json"): Row(ANYONE, 200),
+        ("POST", "/v1/signing-keys/rotate"): Row(services("keys:rotate"), 409),  # too early
+    },
+    "wallet": {
+        ("POST", "/v1/transfers"): Row(services("wallet:transfer"), 422, {}),
+        ("POST", "/v1/transfers/batch"): Row(services("wallet:transfer"), 422, {}),
+        ("GET", "/v1/transfers/{id}"): Row(services("wallet:transfer", "wallet:audit"), 404),
+        ("GET", "/v1/audit"): Row(services("wallet:audit"), 200),
+        ("GET", "/v1/wallets/me"): Row(USER, 200),
+        ("GET", "/v1/wallets/me/all"): Row(USER, 200),
+        ("GET", "/v1/wallets/me/entries"): Row(USER, 200),
+    },
+    "payment": {
+        ("POST", "/v1/payments"): Row(USER, 422, {}),
+        ("GET", "/v1/payments"): Row(USER, 200),
+        ("GET", "/v1/payments/{id}"): Row(USER, 200, stranger=STRANGERS),
+        ("GET", "/v1/payments/{id}/timeline"): Row(USER, 200, stranger=STRANGERS),
+        ("POST", "/v1/payments/{id}/retry"): Row(USER, 409, {"source": "wallet"}, payee=403,
+                                                 stranger=STRANGERS),
+        ("POST", "/v1/payments/{id}/cancel"): Row(USER, 409, payee=403, stranger=STRANGERS),
+        ("POST", "/v1/webhooks/stripe"): Row(ANYONE, 403, {}),  # for want of a signature
+    },
+    "billing": {
+        ("GET", "/v1/bills"): Row(USER, 200),
+        ("GET", "/v1/bills/{id}"): Row(USER, 200, stranger=STRANGERS),
+        ("GET", "/v1/reports/summary"): Row(USER, 200),
+    },
+    "email": {
+        ("GET", "/v1/mails"): Row(USER, 200),
+    },
+}
+ROUTES = [(service, *route) for service in TABLE for route in TABLE[service]]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_table_has_every_route(service):
+    described = {route for route, _ in operations(service)}
+    assert described == set(TABLE[service]), "tests/system/test_authorization.py: TABLE"
+
+
+class Story:
+    """A settled payment from the owner to the payee, of which a stranger knows the ids."""
+
+    def __init__(self, moneypal):
+        self.moneypal = moneypal
+        self.people = {who: Person.register(moneypal.base, who.title(), "Person")
+                       for who in ("owner", "payee", "stranger")}
+        owner, payee = self.people["owner"], self.people["payee"]
+        payment = owner.pay(payee.id, "12.50", source="card")
+        url = owner.wait_checkout_url(payment["id"])["checkout_url"]
+        assert pay_at_provider(url).status_code == 303
+        owner.wait_payment(payment["id"], "succeeded")
+        self.payment_id = payment["id"]
+        self.bill_id = owner.bills()[0]["id"]
+        self.tokens = {who: person.token for who, person in self.people.items()}
+        self.tokens.update((client, inside.service_token(moneypal, client)) for client in CLIENTS)
+        self.tokens["anonymous"] = None
+
+    def path_of(self, service, path):
+        ids = {"payment": self.payment_id, "billing": self.bill_id,
+               "user": self.people["owner"].id, "wallet": str(uuid.uuid4())}
+        return path.replace("{id}", ids[service]) if "{id}" in path else path
+
+
+@pytest.fixture(scope="module")
+def story(moneypal):
+    return Story(moneypal)
+
+
+def call(base, method, path, token, body):
+    headers = {"Idempotency-Key": str(uuid.uuid4())}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    return requests.request(method, base + path, json=body, headers=headers, timeout=TIMEOUT_S)
+
+
+@pytest.mark.parametrize("service, method, path", ROUTES)
+def test_every_route_is_open_to_its_own_callers_only(story, service, method, path):
+    row = TABLE[service][method, path]
+    base, asked = story.moneypal.url_of(service), story.path_of(service, path)
+    told = {who: call(base, method, asked, token, row.body).status_code
+            for who, token in story.tokens.items()}
+    assert told == {who: row.expected(who) for who in told}
+
+
+def test_lists_are_the_callers_own(story):
+    """What a stranger is shown names nothing of what others did."""
+    stranger, owner = story.people["stranger"], story.people["owner"]
+    for path in ("/v1/payments", "/v1/bills", "/v1/wallets/me/entries", "/v1/mails",
+                 "/v1/reports/summary"):
+        text = stranger.call("GET", path).text
+        for secret in (story.payment_id, story.bill_id, owner.id, "12.50"):
+            assert secret not in text, path
+    assert owner.every("/v1/payments")[0]["id"] == story.payment_id
+
+
+# --- tokens that are not right in every way ---
+
+
+def base64url(octets):
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+
+
+class Keys:
+    """An issuer of our own: a JWKS that services read instead of the user service's."""
+
+    def __init__(self):
+        self.key, self.other = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+        numbers = self.key.public_key().public_numbers()
+        jwk = {"kty": "EC", "crv": "P-256", "kid": "test", "alg": "ES256", "use": "sig",
+               "x": base64url(numbers.x.to_bytes(32, "big")),
+               "y": base64url(numbers.y.to_bytes(32, "big"))}
+        body = json.dumps({"keys": [jwk]}).encode()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):  # noqa: N802
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_arguments):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/jwks.json"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def token(self, claims, header=None, key=None):
+        header = {"alg": "ES256", "typ": "at+jwt", "kid": "test", **(header or {})}
+        parts = [{name: value for name, value in part.items() if value is not None}
+                 for part in (header, claims)]
+        signed = ".".join(base64url(json.dumps(part).encode()) for part in parts)
+        der = (key or self.key).sign(signed.encode(), ec.ECDSA(hashes.SHA256()))
+        r, s = decode_dss_signature(der)
+        return f"{signed}.{base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
+
+    def of_user(self, header=None, key=None, **more):
+        now = int(time.time())
+        return self.token({"iss": "moneypal", "aud": "moneypal", "sub": str(uuid.uuid4()),
+                           "sid": str(uuid.uuid4()), "iat": now, "exp": now + 900, **more},
+                          {"typ": "at+jwt", **(header or {})}, key)
+
+    def of_service(self, header=None, key=None, **more):
+        now = int(time.time())
+        scope = "user:read wallet:transfer wallet:audit keys:rotate"
+        return self.token({"iss": "moneypal", "aud": "moneypal:services", "sub": "all",
+                           "scope": scope, "iat": now, "exp": now + 900, **more},
+                          {"typ": "svc+jwt", **(header or {})}, key)
+
+
+def wrong_tokens(keys):
+    """Of both kinds: each is wrong in one way, and signed all the same."""
+    now = int(time.time())
+    ways = {
+        "expired": {"exp": now - 31, "iat": now - 931},
+        "without an end": {"exp": None},
+        "of the future": {"iat": now + 3600, "exp": now + 4500},
+        "another audience": {"aud": "elsewhere"},
+        "no audience": {"aud": None},
+        "another issuer": {"iss": "elsewhere"},
+        "nobody's": {"sub": None},
+        "another typ": {"header": {"typ": "JWT"}},
+        "no typ": {"header": {"typ": None}},
+        "unknown kid": {"header": {"kid": "unknown"}},
+        "no kid": {"header": {"kid": None}},
+        "alg none": {"header": {"alg": "none"}},
+        "alg HS256": {"header": {"alg": "HS256"}},
+        "crit": {"header": {"crit": ["exp"]}},
+        "a key of its own": {"header": {"jwk": {"kty": "EC"}}},
+        "another key": {"key": keys.other},
+    }
+    found = {}
+    for way, wrong in ways.items():
+        found[f"user: {way}"] = keys.of_user(**wrong)
+        found[f"service: {way}"] = keys.of_service(**wrong)
+    # The right audience with the other kind's typ, and the other way round.
+    found["user: typ of services"] = keys.of_user(header={"typ": "svc+jwt"})
+    found["user: audience of services"] = keys.of_user(aud="moneypal:services")
+    found["service: typ of users"] = keys.of_service(header={"typ": "at+jwt"})
+    found["service: audience of users"] = keys.of_service(aud="moneypal")
+    good = keys.of_user()
+    found["cut"] = good[:-1]
+    found["longer"] = good + "A"
+    found["unsigned"] = good[:good.rindex(".") + 1]
+    found["no token"] = "x"
+    return found
+
+
+class Alone:
+    """One service by itself, with nobody to call, that trusts our issuer."""
+
+    def __init__(self, service, folder, keys):
+        folder.mkdir()
+        binary = ROOT / os.environ.get("BUILD", "build") / f"services/{service}/moneypal-{service}"
+        self.log = folder / "log"
+        nowhere = "http://127.0.0.1:1"
+        environment = {
+            "LISTEN": "127.0.0.1:0", "DATA_DIR": str(folder / "data"), "JWKS_URL": keys.url,
+            "PUBLIC_URL": "http://127.0.0.1:8080",
+            "AMQP_URL": "amqp://nobody:nothing@127.0.0.1:1/%2f",
+            "USER_URL": nowhere, "WALLET_URL": nowhere, "TOKEN_URL": nowhere + "/oauth/token",
+            "CLIENT_SECRET": "x" * 32, "STRIPE_API_BASE": nowhere, "STRIPE_SECRET_KEY": "sk_test_x",
+            "STRIPE_WEBHOOK_SECRET": "whsec_x", "MAILDIR": str(folder / "mail"),
+            "MAIL_FROM": "MoneyPal <no-reply@example.com>",
+            **{name: text for name, text in os.environ.items() if name.endswith("SAN_OPTIONS")},
+        }
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([binary], env=environment, stderr=log)
+        deadline = time.monotonic() + START_S_MAX
+        while not (told := re.search(r'"event":"listening".*"port":(\d+)', self.log.read_text())):
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.02)
+        self.base = f"http://127.0.0.1:{told.group(1)}"
+
+    def stop(self):
+        self.process.terminate()
+        return self.process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def keys():
+    keys = Keys()
+    yield keys
+    keys.server.shutdown()
+
+
+@pytest.mark.parametrize("service", [name for name in SERVICES if name != "user"])
+def test_a_token_that_is_wrong_in_one_way_opens_nothing(tmp_path, keys, service):
+    alone = Alone(service, tmp_path / service, keys)
+    try:
+        doors = {route: row for route, row in TABLE[service].items() if row.door != ANYONE}
+        for (method, path), row in doors.items():
+            path = path.replace("{id}", str(uuid.uuid4()))
+            right = keys.of_user() if row.door == USER else keys.of_service()
+            deadline = time.monotonic() + START_S_MAX
+            while (told := call(alone.base, method, path, right, row.body)).status_code == 503 \
+                    and time.monotonic() < deadline:
+                time.sleep(0.05)  # until it has read our keys
+            assert told.status_code not in (401, 403, 503), (method, path, told.text)
+            let_in = {way for way, token in wrong_tokens(keys).items()
+                      if call(alone.base, method, path, token, row.body).status_code != 401}
+            assert let_in == set(), (method, path)
+    finally:
+        assert alone.stop() == 0
+
+
+def test_the_user_service_takes_its_own_keys_only(moneypal, keys):
+    """Its tokens that are expired, or of the wrong kind: services/user/test_tokens.c."""
+    tokens = {"user": keys.of_user(), "service": keys.of_service(), **wrong_tokens(keys)}
+    for (method, path), row in TABLE["user"].items():
+        if row.door in (ANYONE, COOKIE):
+            continue
+        path = path.replace("{id}", str(uuid.uuid4()))
+        let_in = {way for way, token in tokens.items()
+                  if call(moneypal.url_of("user"), method, path, token, row.body).status_code != 401}
+        assert let_in == set(), (method, path)
