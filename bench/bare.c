@@ -350,6 +350,7 @@ int main(int argc, char **argv)
 	}
 	if (mp_crypto_init() != MP_OK)
 		stop("libsodium does not start");
+	rocksdb_set_perf_level(rocksdb_disable); /* as the store does */
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		int64_t rate = run(argv[1], sizes[i], seconds);
 		(void)printf("batches of %3zu: %lld transfers/s\n", sizes[i], (long long)rate);

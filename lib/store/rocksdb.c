@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/text.h"
+#include "store/rocksdb_log.h"
 
 /*
  * Small enough for a dozen services beside each other; the price of a large ledger is paid in reads
@@ -249,22 +250,34 @@ static enum mp_rc check_format(const struct mp_rocksdb *engine, char *reterr, si
 	return MP_OK;
 }
 
+/* What RocksDB would not notice. */
+static enum mp_rc check_folder(const char *directory, char *reterr, size_t reterr_size)
+{
+	char why[128] = "CURRENT is missing";
+
+	enum mp_rc rc = is_headless(directory) ? MP_CORRUPT : mp_rocksdb_check_logs(directory, why);
+	if (rc == MP_CORRUPT)
+		mp_store_say(reterr, reterr_size,
+			"The data in %s is damaged, and was left as it is: %s.", directory, why);
+	else if (rc != MP_OK)
+		mp_store_say(reterr, reterr_size, "The data folder %s cannot be opened: %s.",
+			directory, why);
+	return rc;
+}
+
 enum mp_rc mp_rocksdb_open_db(struct mp_rocksdb *engine, char *reterr, size_t reterr_size)
 {
 	char *error = NULL;
 
-	if (is_headless(engine->directory)) {
-		mp_store_say(reterr, reterr_size,
-			"The data in %s is damaged, and was left as it is: CURRENT is missing.",
-			engine->directory);
-		return MP_CORRUPT;
-	}
+	enum mp_rc rc = check_folder(engine->directory, reterr, reterr_size);
+	if (rc != MP_OK)
+		return rc;
 	engine->db = rocksdb_open(engine->options, engine->directory, &error);
 	if (error != NULL) {
 		engine->db = NULL;
 		return open_failed(engine, error, reterr, reterr_size);
 	}
-	enum mp_rc rc = check_format(engine, reterr, reterr_size);
+	rc = check_format(engine, reterr, reterr_size);
 	if (rc != MP_OK) {
 		rocksdb_close(engine->db);
 		engine->db = NULL;

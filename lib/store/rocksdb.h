@@ -10,6 +10,7 @@
 /*
  * The RocksDB engine, for its own files:
  *	rocksdb.c         options, open, close, the mark of the table's format
+ *	rocksdb_log.c     damage in logs that RocksDB would not notice
  *	rocksdb_health.c  a full disk, a failed write, and going on after them
  *	rocksdb_read.c    get, query, scan
  *	rocksdb_commit.c  group commit: requests and their queue

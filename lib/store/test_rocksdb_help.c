@@ -1,8 +1,10 @@
 #include "store/test_rocksdb_help.h"
 
+#include <dirent.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -93,4 +95,22 @@ int count_txn(struct mp_store *store, struct mp_arena *arena, const char *who, i
 		found += rc == MP_OK;
 	}
 	return found;
+}
+
+void find_file(const struct fixture *f, const char *end, char out_path[512])
+{
+	char newest[256] = "";
+	DIR *dir = opendir(f->folder);
+
+	assert_non_null(dir);
+	for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+		size_t len = strlen(entry->d_name);
+		if (len >= strlen(end) && strcmp(entry->d_name + len - strlen(end), end) == 0 &&
+			strcmp(entry->d_name, newest) > 0)
+			assert_int_equal(
+				mp_text_copy(newest, sizeof(newest), entry->d_name), MP_OK);
+	}
+	(void)closedir(dir);
+	assert_string_not_equal(newest, "");
+	assert_int_equal(mp_text_format(out_path, 512, "%s/%s", f->folder, newest), MP_OK);
 }

@@ -30,4 +30,7 @@ enum mp_rc write_txn(struct mp_store *store, struct mp_arena *arena, const char 
 /* How many of its rows are there. */
 int count_txn(struct mp_store *store, struct mp_arena *arena, const char *who, int n);
 
+/* The newest file of the folder whose name ends so: RocksDB's names are numbers. */
+void find_file(const struct fixture *f, const char *end, char out_path[512]);
+
 #endif
