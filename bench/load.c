@@ -3,6 +3,7 @@
  * answers of 200 with the expected outcome; anything else ends it.
  *
  * Usage: load MODE [--port 8082] [--connections 64] [--seconds 10] [--wallets 1000] [--jwks PORT]
+ *             [--audit]
  *
  *	spread           one transfer a request, between random wallets
  *	hot_destination  all to one wallet
@@ -11,6 +12,7 @@
  *
  * The service token is TOKEN of the environment. With --jwks it makes a key of its own, serves its
  * public half on that port (the wallet's JWKS_URL: http://127.0.0.1:PORT/jwks) and signs a token.
+ * With --audit the wallet proves its books afterwards; it fails when they are not right.
  */
 #include <arpa/inet.h>
 #include <getopt.h>
@@ -25,6 +27,7 @@
 #include "base/text.h"
 #include "connections.h"
 #include "histogram.h"
+#include "http_client/http_client.h"
 #include "http_server/http_server.h"
 #include "jwt/jwt.h"
 
@@ -50,6 +53,7 @@ struct load {
 	int64_t seconds;
 	int64_t wallets_count;
 	int64_t jwks_port;
+	bool audit;
 	char token[MP_JWT_TEXT_MAX];
 
 	struct mp_id *wallets;
@@ -326,6 +330,37 @@ static enum mp_rc measure(struct load *load)
 	return MP_OK;
 }
 
+/* The audit reads everything: minutes for millions of entries. */
+static enum mp_rc audit(const struct load *load)
+{
+	char url[48];
+	const struct mp_http_client_config config = {.base_url = url, .timeout_ms = 1800000};
+	const struct mp_http_call call = {
+		.method = "GET", .path = "/v1/audit", .bearer = load->token};
+	struct mp_http_answer answer = {0};
+	struct mp_http_client *client = NULL;
+	struct mp_arena *arena = mp_arena_new(1024u * 1024);
+	int64_t started_ms = mp_clock_mono_ms();
+
+	enum mp_rc rc = arena != NULL ? MP_OK : MP_NOMEM;
+	if (rc == MP_OK)
+		rc = mp_text_format(url, sizeof(url), "http://127.0.0.1:%d", (int)load->port);
+	if (rc == MP_OK)
+		rc = mp_http_client_open(&config, &client);
+	if (rc == MP_OK)
+		rc = mp_http_call(client, &call, arena, &answer);
+	if (rc == MP_OK) {
+		(void)printf("audit in %.1f s: %.*s\n",
+			(double)(mp_clock_mono_ms() - started_ms) / 1000.0,
+			(int)(answer.body_len < 1000 ? answer.body_len : 1000), answer.body);
+		if (answer.status != 200 || strstr(answer.body, "\"ok\":true") == NULL)
+			rc = MP_CONFLICT;
+	}
+	mp_http_client_close(client);
+	mp_arena_free(arena);
+	return rc;
+}
+
 static bool read_mode(const char *name, struct load *load)
 {
 	static const char *const names[] = {"spread", "hot_destination", "hot_source", "batch100"};
@@ -348,11 +383,16 @@ static bool read_options(int argc, char **argv, struct load *load)
 		{"seconds", required_argument, NULL, 's'},
 		{"wallets", required_argument, NULL, 'w'},
 		{"jwks", required_argument, NULL, 'j'},
+		{"audit", no_argument, NULL, 'a'},
 		{NULL, 0, NULL, 0},
 	};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == 'a') {
+			load->audit = true;
+			continue;
+		}
 		int64_t *target = option == 'p'	  ? &load->port
 				  : option == 'c' ? &load->connections
 				  : option == 's' ? &load->seconds
@@ -380,10 +420,12 @@ int main(int argc, char **argv)
 	if (!read_options(argc, argv, &load)) {
 		(void)fprintf(stderr,
 			"Usage: load spread|hot_destination|hot_source|batch100 [--port N] "
-			"[--connections N] [--seconds N] [--wallets N] [--jwks PORT]\n");
+			"[--connections N] [--seconds N] [--wallets N] [--jwks PORT] [--audit]\n");
 		return 2;
 	}
 	rc = mp_crypto_init();
+	if (rc == MP_OK)
+		rc = mp_http_client_global_init();
 	mp_json_init();
 	load.wallets = calloc((size_t)load.wallets_count, sizeof(*load.wallets));
 	if (load.wallets == NULL)
@@ -396,6 +438,8 @@ int main(int argc, char **argv)
 		rc = fund(&load);
 	if (rc == MP_OK)
 		rc = measure(&load);
+	if (rc == MP_OK && load.audit)
+		rc = audit(&load);
 	if (rc != MP_OK)
 		(void)fprintf(stderr, "load: %s\n", mp_rc_name(rc));
 	mp_http_server_close(keys, 0);

@@ -1,5 +1,6 @@
 #include "wallet.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@ struct wallet {
 	const struct mp_currencies *currencies;
 	uint32_t psp_shards;
 	struct committer *committer;
+	atomic_flag auditing;
 };
 
 enum mp_rc wallet_open(const struct wallet_config *config, struct wallet **out_wallet)
@@ -20,6 +22,7 @@ enum mp_rc wallet_open(const struct wallet_config *config, struct wallet **out_w
 	if (wallet == NULL)
 		return MP_NOMEM;
 	wallet->db = config->db;
+	atomic_flag_clear(&wallet->auditing);
 	wallet->currencies = config->currencies;
 	wallet->psp_shards = config->psp_shards;
 	committer.db = &wallet->db;
@@ -148,5 +151,10 @@ enum mp_rc wallet_statement(struct wallet *wallet, const struct mp_id *user_id,
 enum mp_rc wallet_audit(
 	struct wallet *wallet, struct mp_arena *arena, struct audit_report *out_report)
 {
-	return audit_run(&wallet->db, mp_clock_ms(), arena, out_report);
+	/* It reads everything and takes its time and memory: one at once is enough for all. */
+	if (atomic_flag_test_and_set(&wallet->auditing))
+		return MP_BUSY;
+	enum mp_rc rc = audit_run(&wallet->db, mp_clock_ms(), arena, out_report);
+	atomic_flag_clear(&wallet->auditing);
+	return rc;
 }

@@ -58,7 +58,7 @@ enum mp_rc wallet_statement(struct wallet *wallet, const struct mp_id *user_id,
 	const char *currency, const char *after, size_t limit, struct mp_arena *arena,
 	struct wallet_entries_page *out_page) MP_MUST_CHECK;
 
-/* See audit_run. */
+/* See audit_run. MP_BUSY while another one runs. */
 enum mp_rc wallet_audit(struct wallet *wallet, struct mp_arena *arena,
 	struct audit_report *out_report) MP_MUST_CHECK;
 
