@@ -34,10 +34,10 @@ struct audit_report {
 
 /*
  * MP_OK with the report, whatever it says. now_ms: the time of its start. Errors: the store's,
- * while it could not be read; MP_NOMEM. Memory beside arena: a few MiB, and 96 bytes for each
- * transfer that it sees on one side only while it runs, up to AUDIT_RECENT_MAX.
+ * while it could not be read; MP_NOMEM. Memory beside arena: a few MiB, and 128 bytes for each
+ * transfer of its last 10 s and of its own time, up to AUDIT_RECENT_MAX.
  */
-#define AUDIT_RECENT_MAX 500000
+#define AUDIT_RECENT_MAX 1000000
 enum mp_rc audit_run(const struct wallet_db *db, int64_t now_ms, struct mp_arena *arena,
 	struct audit_report *out_report) MP_MUST_CHECK;
 

@@ -73,7 +73,7 @@ static enum mp_rc node_obtain(struct audit_recent *recent, uint32_t *out_at)
 }
 
 enum mp_rc audit_recent_add(struct audit_recent *recent, const struct mp_id *transfer_id,
-	const char *currency, int64_t amount_minor)
+	const char *currency, int64_t amount_minor, audit_print print)
 {
 	uint32_t *link = bucket_of(recent, transfer_id);
 	uint32_t at;
@@ -84,7 +84,8 @@ enum mp_rc audit_recent_add(struct audit_recent *recent, const struct mp_id *tra
 	if (*link != NONE) {
 		struct node *node = &recent->nodes[*link];
 		node->partial.sum += amount_minor;
-		if (node->partial.sum == 0) {
+		node->partial.prints += print;
+		if (node->partial.sum == 0 && node->partial.prints == 0) {
 			at = *link;
 			*link = node->next;
 			node->used = false;
@@ -100,7 +101,7 @@ enum mp_rc audit_recent_add(struct audit_recent *recent, const struct mp_id *tra
 	link = bucket_of(recent, transfer_id); /* the nodes may have moved */
 	struct node *node = &recent->nodes[at];
 	*node = (struct node){
-		.partial = {.transfer_id = *transfer_id, .sum = amount_minor},
+		.partial = {.transfer_id = *transfer_id, .sum = amount_minor, .prints = print},
 		.next = *link,
 		.used = true,
 	};
