@@ -48,7 +48,7 @@ struct mp_http_call {
 	long timeout_ms; /* 0: the client's */
 	/*
 	 * Never sent twice: a kept connection that dies once a part of the body was sent gives
-	 * MP_UNKNOWN. For writes that cannot tell their own first effect from somebody else's.
+	 * MP_UNKNOWN. For writes whose caller must know that the first sending was ambiguous.
 	 */
 	bool once;
 };

@@ -361,8 +361,10 @@ enum mp_rc mp_dynamo_send(struct dynamo_call *call, const char *operation, enum 
 
 	if (rc != MP_OK)
 		return rc;
+	/* libcurl's own repetition would hide that a write was ambiguous. */
+	bool once = kind != DYNAMO_READ;
 	for (;;) {
-		struct judgement judgement = attempt(call, operation, target, kind == DYNAMO_ONCE);
+		struct judgement judgement = attempt(call, operation, target, once);
 		if (judgement.verdict == DONE)
 			return conclude(call, kind, judgement.rc);
 		if (judgement.verdict == OPEN && kind != DYNAMO_READ)
