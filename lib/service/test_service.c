@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/testing.h"
+#include "base/testing_folder.h"
 #include "base/text.h"
 #include "http_server/test_raw.h"
 
@@ -93,7 +93,7 @@ static const struct mp_service_spec spec = {
 
 /* --- running it --- */
 
-static char folder[] = "/tmp/moneypal-service-XXXXXX";
+static struct mp_test_folder folder;
 
 struct child {
 	pid_t pid;
@@ -117,7 +117,7 @@ static void child_start(struct child *child, const char *argument, const char *c
 		return;
 	}
 	char data[64];
-	(void)snprintf(data, sizeof(data), "%s/data", folder);
+	(void)snprintf(data, sizeof(data), "%s/data", folder.path);
 	(void)dup2(ends[1], STDOUT_FILENO);
 	(void)dup2(ends[1], STDERR_FILENO);
 	(void)clearenv();
@@ -312,7 +312,7 @@ static void what_does_not_start_says_why_and_ends(void **state)
 
 	child_start(&first, NULL, NULL);
 	(void)snprintf(taken, sizeof(taken), "LISTEN=127.0.0.1:%u", (unsigned)child_port(&first));
-	(void)snprintf(other_data, sizeof(other_data), "DATA_DIR=%s/other", folder);
+	(void)snprintf(other_data, sizeof(other_data), "DATA_DIR=%s/other", folder.path);
 	assert_int_equal(run_once(&child, NULL, NULL), 1); /* the same folder of data */
 	assert_has(&child, "\"event\":\"not_started\"");
 	assert_int_equal(run_once(&child, NULL, port_taken), 1);
@@ -339,18 +339,14 @@ static void a_service_is_ready_soon(void **state)
 
 static int make_folder(void **state)
 {
-	return mkdtemp(folder) == NULL ? -1 : 0;
+	mp_test_folder_make(&folder);
+	return 0;
 }
 
 static int remove_folder(void **state)
 {
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		(void)execlp("rm", "rm", "-rf", folder, (char *)NULL);
-		_exit(127);
-	}
-	return waitpid(pid, NULL, 0) == pid ? 0 : -1;
+	mp_test_folder_remove(&folder);
+	return 0;
 }
 
 int main(int argc, char **argv)

@@ -1,13 +1,12 @@
-#include "base/testing.h"
+#include "base/testing_folder.h"
 
-#include <ftw.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/crypto.h"
 #include "base/text.h"
 #include "checkout.h"
+#include "store/testing.h"
 #include "webhook.h"
 
 /* Sessions on a real store, with the time given; due rows are not worked on unless a test does. */
@@ -16,7 +15,7 @@
 #define LIFE_S 3600
 
 struct fixture {
-	char folder[64];
+	struct mp_test_folder folder;
 	struct mp_arena *arena;
 	struct sandbox sandbox;
 };
@@ -44,17 +43,11 @@ static struct mp_due *open_due(struct mp_store *store, const char *kind)
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	const struct mp_sink sink = {0};
-	char reason[256] = "";
 
 	assert_non_null(f);
 	assert_int_equal(mp_crypto_init(), MP_OK);
-	assert_int_equal(
-		mp_text_copy(f->folder, sizeof(f->folder), "/tmp/moneypal-sandbox-XXXXXX"), MP_OK);
-	assert_non_null(mkdtemp(f->folder));
-	const struct mp_store_config config = {.engine = "rocksdb", .directory = f->folder};
-	if (mp_store_open(&config, &sink, &f->sandbox.store, reason) != MP_OK)
-		fail_msg("%s", reason);
+	mp_test_folder_make(&f->folder);
+	f->sandbox.store = mp_test_store_open(f->folder.path);
 	f->arena = mp_arena_new(16 * 1024 * 1024);
 	f->sandbox.faults = faults_new();
 	assert_non_null(f->arena);
@@ -69,11 +62,6 @@ static int setup(void **state)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-	return remove(path);
-}
-
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
@@ -84,7 +72,7 @@ static int teardown(void **state)
 	mp_store_close(f->sandbox.store);
 	faults_free(f->sandbox.faults);
 	mp_arena_free(f->arena);
-	(void)nftw(f->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	mp_test_folder_remove(&f->folder);
 	free(f);
 	return 0;
 }

@@ -1,6 +1,5 @@
 #include "test_fixture.h"
 
-#include <ftw.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include "base/crypto.h"
 #include "base/text.h"
 #include "log/log.h"
+#include "store/testing.h"
 
 static void must(enum mp_rc rc)
 {
@@ -246,18 +246,13 @@ static void open_app(struct fixture *f)
 int fixture_setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	struct mp_store *inner = NULL;
-	char error[256];
 
 	assert_non_null(f);
 	pthread_mutex_init(&f->provider.lock, NULL);
 	must(mp_crypto_init());
 	mp_log_init("test", "error");
-	must(mp_text_copy(f->folder, sizeof(f->folder), "/tmp/moneypal-payment-XXXXXX"));
-	assert_non_null(mkdtemp(f->folder));
-	const struct mp_store_config config = {.engine = "rocksdb", .directory = f->folder};
-	must(mp_store_open(&config, NULL, &inner, error));
-	f->store = mp_fault_store_new(inner);
+	mp_test_folder_make(&f->folder);
+	f->store = mp_fault_store_new(mp_test_store_open(f->folder.path));
 	assert_non_null(f->store);
 	f->arena = mp_arena_new(256u << 20);
 	assert_non_null(f->arena);
@@ -267,14 +262,6 @@ int fixture_setup(void **state)
 	open_app(f);
 	*state = f;
 	return 0;
-}
-
-static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-	(void)info;
-	(void)kind;
-	(void)walk;
-	return remove(path);
 }
 
 int fixture_teardown(void **state)
@@ -288,7 +275,7 @@ int fixture_teardown(void **state)
 	mp_store_close(f->store);
 	mp_arena_free(f->arena);
 	pthread_mutex_destroy(&f->provider.lock);
-	(void)nftw(f->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	mp_test_folder_remove(&f->folder);
 	free(f);
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "base/testing.h"
+#include "base/testing_folder.h"
 #include "payment.h"
 #include "store/fault.h"
 
@@ -46,7 +47,7 @@ struct fake_provider {
 };
 
 struct fixture {
-	char folder[64];
+	struct mp_test_folder folder;
 	struct mp_store *store; /* the failing one, over RocksDB */
 	struct mp_arena *arena;
 	struct mp_currencies currencies;

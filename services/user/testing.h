@@ -1,10 +1,8 @@
 #ifndef MP_USER_TESTING_H
 #define MP_USER_TESTING_H
 
-#include "base/testing.h"
+#include "base/testing_folder.h"
 
-#include <ftw.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,13 +12,13 @@
 #include "outbox/outbox.h"
 #include "password.h"
 #include "store/fault.h"
-#include "store/store.h"
+#include "store/testing.h"
 #include "user_db.h"
 
 /* For tests only: a real store in a folder of its own, an outbox without relay, cheap hashes. */
 
 struct fixture {
-	char folder[64];
+	struct mp_test_folder folder;
 	struct mp_store *store; /* can be told to fail (store/fault.h) */
 	struct mp_arena *arena;
 	struct user_db db;
@@ -33,19 +31,11 @@ static inline int fixture_setup(void **state)
 	const struct mp_outbox_config outbox = {
 		.amqp_url = "amqp://127.0.0.1:1/", .source = "/test"};
 	struct fixture *f = calloc(1, sizeof(*f));
-	struct mp_store *store = NULL;
-	char reason[256] = "";
 
 	assert_non_null(f);
 	assert_int_equal(mp_crypto_init(), MP_OK);
-	assert_int_equal(
-		mp_text_copy(f->folder, sizeof(f->folder), "/tmp/moneypal-user-XXXXXX"), MP_OK);
-	assert_non_null(mkdtemp(f->folder));
-	const struct mp_store_config config = {.engine = "rocksdb", .directory = f->folder};
-	const struct mp_sink sink = {0};
-	if (mp_store_open(&config, &sink, &store, reason) != MP_OK)
-		fail_msg("%s", reason);
-	f->store = mp_fault_store_new(store);
+	mp_test_folder_make(&f->folder);
+	f->store = mp_fault_store_new(mp_test_store_open(f->folder.path));
 	assert_non_null(f->store);
 	f->arena = mp_arena_new(16 * 1024 * 1024);
 	assert_non_null(f->arena);
@@ -59,12 +49,6 @@ static inline int fixture_setup(void **state)
 	return 0;
 }
 
-static inline int fixture_remove(
-	const char *path, const struct stat *info, int kind, struct FTW *where)
-{
-	return remove(path);
-}
-
 static inline int fixture_teardown(void **state)
 {
 	struct fixture *f = *state;
@@ -72,7 +56,7 @@ static inline int fixture_teardown(void **state)
 	mp_outbox_close(f->db.outbox);
 	mp_store_close(f->store);
 	mp_arena_free(f->arena);
-	(void)nftw(f->folder, fixture_remove, 8, FTW_DEPTH | FTW_PHYS);
+	mp_test_folder_remove(&f->folder);
 	free(f);
 	return 0;
 }

@@ -1,6 +1,5 @@
 #include "test_world.h"
 
-#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,17 +8,12 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "store/testing.h"
 #include "wallet_events.h"
 
 static void open_store(struct world *world)
 {
-	const struct mp_store_config config = {.engine = "rocksdb", .directory = world->folder};
-	struct mp_store *inner = NULL;
-	char error[256] = "";
-
-	if (mp_store_open(&config, NULL, &inner, error) != MP_OK)
-		fail_msg("%s", error);
-	world->store = mp_fault_store_new(inner);
+	world->store = mp_fault_store_new(mp_test_store_open(world->folder.path));
 	assert_non_null(world->store);
 	const struct mp_outbox_config outbox = {
 		.store = world->store,
@@ -62,8 +56,8 @@ void world_open(struct world *world, const struct wallet_config *config)
 {
 	char reason[160] = "";
 
-	*world = (struct world){.folder = "/tmp/moneypal-wallet-XXXXXX"};
-	assert_non_null(mkdtemp(world->folder));
+	*world = (struct world){0};
+	mp_test_folder_make(&world->folder);
 	assert_int_equal(
 		mp_currencies_parse("USD:2:2:0.50,JPY:0:0:50", &world->currencies, reason), MP_OK);
 	world->arena = mp_arena_new(64u * 1024 * 1024);
@@ -79,16 +73,11 @@ static void close_parts(struct world *world)
 	mp_store_close(world->store);
 }
 
-static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-	return remove(path);
-}
-
 void world_close(struct world *world)
 {
 	close_parts(world);
 	mp_arena_free(world->arena);
-	(void)nftw(world->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	mp_test_folder_remove(&world->folder);
 }
 
 void world_restart(struct world *world)

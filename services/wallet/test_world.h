@@ -1,12 +1,7 @@
 #ifndef MP_WALLET_TEST_WORLD_H
 #define MP_WALLET_TEST_WORLD_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "base/testing_folder.h"
 
 #include "store/fault.h"
 #include "store/store.h"
@@ -14,7 +9,7 @@
 
 /* For tests: wallets on a real store in a folder of its own, with faults to order. */
 struct world {
-	char folder[32];
+	struct mp_test_folder folder;
 	struct mp_currencies currencies;
 	struct mp_store *store; /* passes on to a RocksDB store, with faults */
 	struct mp_outbox *outbox;
