@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/crypto.h"
+#include "base/form.h"
 #include "base/text.h"
 
 #define NAME_BYTES_MAX 256
@@ -40,37 +40,6 @@ static bool is_allowed(const char *text)
 			return false;
 	}
 	return true;
-}
-
-static enum mp_rc decode(
-	struct mp_arena *arena, const char *text, size_t len, const char **out_text)
-{
-	char *decoded = mp_arena_alloc(arena, len + 1);
-	size_t used = 0;
-
-	if (decoded == NULL)
-		return MP_NOMEM;
-	for (size_t i = 0; i < len; i++) {
-		uint8_t byte = (uint8_t)text[i];
-
-		if (byte == '+') {
-			byte = ' ';
-		} else if (byte == '%') {
-			char digits[3] = "";
-
-			if (len - i < 3)
-				return MP_INVALID;
-			memcpy(digits, text + i + 1, 2);
-			if (!mp_unhex(digits, 1, &byte))
-				return MP_INVALID;
-			i += 2;
-		}
-		decoded[used++] = (char)byte;
-	}
-	if (!mp_text_is_utf8(decoded, used) || !is_allowed(decoded)) /* nor with a NUL */
-		return MP_INVALID;
-	*out_text = decoded;
-	return MP_OK;
 }
 
 static struct form_field *find(const struct form *form, const char *name)
@@ -117,36 +86,21 @@ void form_add(struct form *form, const char *name, const char *value)
 	}
 }
 
-static void decode_field(struct form *form, const char *text, size_t len)
-{
-	const char *equals = memchr(text, '=', len);
-	size_t name_len = equals == NULL ? len : (size_t)(equals - text);
-	size_t value_at = equals == NULL ? len : name_len + 1;
-	const char *name = NULL;
-	const char *value = NULL;
-
-	enum mp_rc rc = decode(form->arena, text, name_len, &name);
-	if (rc == MP_OK)
-		rc = decode(form->arena, text + value_at, len - value_at, &value);
-	if (rc == MP_INVALID)
-		form_refuse(form, NULL, name, "A parameter is not rightly form-encoded UTF-8.");
-	else if (rc != MP_OK)
-		fail(form, rc);
-	else
-		form_add(form, name, value);
-}
-
 void form_decode(struct form *form, const char *text, size_t len)
 {
-	while (len > 0 && form->rc == MP_OK) {
-		const char *end = memchr(text, '&', len);
-		size_t field_len = end == NULL ? len : (size_t)(end - text);
-		size_t step = end == NULL ? len : field_len + 1;
+	struct mp_form_field field;
+	enum mp_rc rc = MP_OK;
 
-		if (field_len > 0)
-			decode_field(form, text, field_len);
-		text += step;
-		len -= step;
+	while (rc == MP_OK && form->rc == MP_OK) {
+		rc = mp_form_next(form->arena, &text, &len, &field);
+		if (rc == MP_INVALID ||
+			(rc == MP_OK && !(is_allowed(field.name) && is_allowed(field.value))))
+			form_refuse(
+				form, NULL, NULL, "A parameter is not rightly form-encoded UTF-8.");
+		else if (rc == MP_NOMEM)
+			fail(form, rc);
+		else if (rc == MP_OK)
+			form_add(form, field.name, field.value);
 	}
 }
 

@@ -8,77 +8,27 @@
 
 #define BASIC_BYTES_MAX 512
 
-static enum mp_rc decode(
-	struct mp_arena *arena, const char *text, size_t len, const char **out_text)
+static enum mp_rc add_field(struct form *form, const struct mp_form_field *field)
 {
-	char *decoded = mp_arena_alloc(arena, len + 1);
-	size_t used = 0;
-
-	if (decoded == NULL)
-		return MP_NOMEM;
-	for (size_t i = 0; i < len; i++) {
-		uint8_t byte = (uint8_t)text[i];
-
-		if (byte == '+') {
-			byte = ' ';
-		} else if (byte == '%') {
-			char digits[3] = "";
-
-			if (len - i < 3)
-				return MP_INVALID;
-			memcpy(digits, text + i + 1, 2);
-			if (!mp_unhex(digits, 1, &byte))
-				return MP_INVALID;
-			i += 2;
-		}
-		decoded[used++] = (char)byte;
-	}
-	if (!mp_text_is_utf8(decoded, used)) /* nor with a NUL */
+	if (form->count == FORM_FIELDS_MAX || form_value(form, field->name) != NULL)
 		return MP_INVALID;
-	*out_text = decoded;
-	return MP_OK;
-}
-
-static enum mp_rc add_field(struct mp_arena *arena, const char *text, size_t len, struct form *form)
-{
-	const char *equals = memchr(text, '=', len);
-	size_t name_len = equals == NULL ? len : (size_t)(equals - text);
-	size_t value_at = equals == NULL ? len : name_len + 1;
-	const char *name = NULL;
-	const char *value = NULL;
-
-	if (form->count == FORM_FIELDS_MAX)
-		return MP_INVALID;
-	enum mp_rc rc = decode(arena, text, name_len, &name);
-	if (rc == MP_OK)
-		rc = decode(arena, text + value_at, len - value_at, &value);
-	if (rc != MP_OK)
-		return rc;
-	if (form_value(form, name) != NULL)
-		return MP_INVALID;
-	form->fields[form->count].name = name;
-	form->fields[form->count].value = value;
-	form->count++;
+	form->fields[form->count++] = *field;
 	return MP_OK;
 }
 
 enum mp_rc form_parse(struct mp_arena *arena, const char *body, size_t len, struct form *out_form)
 {
 	struct form form = {.count = 0};
+	struct mp_form_field field;
+	enum mp_rc rc;
 
-	while (len > 0) {
-		const char *end = memchr(body, '&', len);
-		size_t field_len = end == NULL ? len : (size_t)(end - body);
-		size_t step = end == NULL ? len : field_len + 1;
-
-		if (field_len > 0) {
-			enum mp_rc rc = add_field(arena, body, field_len, &form);
-			if (rc != MP_OK)
-				return rc;
-		}
-		body += step;
-		len -= step;
+	while ((rc = mp_form_next(arena, &body, &len, &field)) == MP_OK) {
+		rc = add_field(&form, &field);
+		if (rc != MP_OK)
+			return rc;
 	}
+	if (rc != MP_NOT_FOUND)
+		return rc;
 	*out_form = form;
 	return MP_OK;
 }
@@ -137,9 +87,9 @@ enum mp_rc basic_parse(
 	if (colon == NULL)
 		return MP_INVALID;
 	size_t id_len = (size_t)(colon - text);
-	rc = decode(arena, text, id_len, &id);
+	rc = mp_form_decode(arena, text, id_len, &id);
 	if (rc == MP_OK)
-		rc = decode(arena, colon + 1, len - id_len - 1, &secret);
+		rc = mp_form_decode(arena, colon + 1, len - id_len - 1, &secret);
 	if (rc != MP_OK)
 		return rc;
 	*out_id = id;

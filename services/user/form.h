@@ -4,17 +4,15 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "base/form.h"
 #include "base/rc.h"
 
-/* Reading what RFC 6749 has clients send. All texts live in the arena. Pure. */
+/* Reading what RFC 6749 has clients send, on base/form.h. All texts live in the arena. Pure. */
 
 #define FORM_FIELDS_MAX 8
 
 struct form {
-	struct {
-		const char *name;
-		const char *value;
-	} fields[FORM_FIELDS_MAX];
+	struct mp_form_field fields[FORM_FIELDS_MAX];
 	size_t count;
 };
 
