@@ -94,8 +94,10 @@ enum mp_rc maildir_deliver(
 	struct maildir *maildir, const char *mail_id, const char *message, size_t len)
 {
 	enum mp_rc rc;
-	int fd = openat(maildir->tmp_fd, mail_id, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
+	/* What a crash left there may be the delivered mail, by its other name: not to be cut. */
+	(void)unlinkat(maildir->tmp_fd, mail_id, 0);
+	int fd = openat(maildir->tmp_fd, mail_id, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return MP_UNAVAILABLE;
 	rc = write_all(fd, message, len);

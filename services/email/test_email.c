@@ -1,23 +1,21 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
+#include "base/testing_folder.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "email.h"
 #include "store/fault.h"
+#include "store/testing.h"
 
 #define NOW_MS 1795309323000
 
 /* The rules over a real store and a real maildir, in a folder of the test's own. */
 struct fixture {
-	char folder[64];
+	struct mp_test_folder folder;
 	struct email_app app;
 	struct mp_arena *arena;
 };
@@ -28,15 +26,11 @@ static int setup(void **state)
 	char path[128], reterr[256];
 
 	assert_non_null(f);
-	(void)snprintf(f->folder, sizeof(f->folder), "/tmp/moneypal-email-XXXXXX");
-	assert_non_null(mkdtemp(f->folder));
-	(void)snprintf(path, sizeof(path), "%s/data", f->folder);
-	const struct mp_store_config store = {.engine = "rocksdb", .directory = path};
-	struct mp_store *inner;
-	assert_int_equal(mp_store_open(&store, NULL, &inner, reterr), MP_OK);
-	f->app.store = mp_fault_store_new(inner);
+	mp_test_folder_make(&f->folder);
+	(void)snprintf(path, sizeof(path), "%s/data", f->folder.path);
+	f->app.store = mp_fault_store_new(mp_test_store_open(path));
 	assert_non_null(f->app.store);
-	(void)snprintf(path, sizeof(path), "%s/mail", f->folder);
+	(void)snprintf(path, sizeof(path), "%s/mail", f->folder.path);
 	assert_int_equal(maildir_open(path, &f->app.maildir, reterr), MP_OK);
 	f->app.from = "MoneyPal <no-reply@example.com>";
 	f->app.public_url = "http://127.0.0.1";
@@ -55,14 +49,12 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-	char command[128];
 
 	mp_due_close(f->app.due);
 	maildir_close(f->app.maildir);
 	mp_store_close(f->app.store);
 	mp_arena_free(f->arena);
-	(void)snprintf(command, sizeof(command), "rm -rf '%s'", f->folder);
-	assert_int_equal(system(command), 0); /* NOLINT: a path of our own */
+	mp_test_folder_remove(&f->folder);
 	free(f);
 	return 0;
 }
@@ -110,8 +102,28 @@ static bool lies_in_maildir(struct fixture *f, const struct email_notice *n)
 {
 	char path[256];
 
-	(void)snprintf(path, sizeof(path), "%s/mail/new/%s", f->folder, email_mail_id(n).text);
+	(void)snprintf(path, sizeof(path), "%s/mail/new/%s", f->folder.path, email_mail_id(n).text);
 	return access(path, R_OK) == 0;
+}
+
+/* The crash came when the mail had its name in new/ and still that in tmp/. */
+static void a_mail_delivered_before_a_crash_is_left_as_it_is(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_id id = mp_id_new(NOW_MS);
+	char in_tmp[128], in_new[128], text[16] = "";
+
+	assert_int_equal(maildir_deliver(f->app.maildir, id.text, "first", 5), MP_OK);
+	(void)snprintf(in_tmp, sizeof(in_tmp), "%s/mail/tmp/%s", f->folder.path, id.text);
+	(void)snprintf(in_new, sizeof(in_new), "%s/mail/new/%s", f->folder.path, id.text);
+	assert_int_equal(link(in_new, in_tmp), 0);
+	assert_int_equal(maildir_deliver(f->app.maildir, id.text, "2nd", 3), MP_OK);
+	FILE *file = fopen(in_new, "r");
+	assert_non_null(file);
+	assert_non_null(fgets(text, sizeof(text), file));
+	assert_int_equal(fclose(file), 0);
+	assert_string_equal(text, "first");
+	assert_int_equal(access(in_tmp, F_OK), -1);
 }
 
 static void an_older_contact_never_overwrites_a_newer_one(void **state)
@@ -232,6 +244,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		T(a_mail_delivered_before_a_crash_is_left_as_it_is),
 		T(an_older_contact_never_overwrites_a_newer_one),
 		T(the_same_notice_is_one_mail_however_often_it_comes),
 		T(a_mail_waits_for_its_address_then_is_delivered_once),
