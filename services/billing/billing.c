@@ -262,14 +262,17 @@ static enum mp_rc run_round(struct billing_app *app, struct mp_arena *arena,
 	return carry_out_round(&round);
 }
 
-/* A refused condition names no culprit among many: each order goes alone, on what it now reads. */
+/*
+ * Neither a refused condition nor a wrong order names the culprit among many: each order goes
+ * alone, on what it now reads, so that one that can never be carried out does not hold up others.
+ */
 static void run_round_or_each_alone(struct billing_app *app, struct mp_arena *arena,
 	const struct billing_order *const *orders, enum mp_rc *const *rcs, size_t count,
 	int64_t now_ms)
 {
 	enum mp_rc rc = run_round(app, arena, orders, rcs, count, now_ms);
 
-	if ((rc != MP_EXISTS && rc != MP_STALE) || count == 1)
+	if (rc == MP_OK || mp_rc_is_transient(rc) || count == 1)
 		return;
 	for (size_t i = 0; i < count; i++)
 		(void)run_round(app, arena, &orders[i], &rcs[i], 1, now_ms); /* told in *rcs[i] */

@@ -23,8 +23,10 @@ struct billing_app {
  * its outcome is recorded and its events are in the outbox. Many orders share transactions and one
  * call to the wallet. Repeating an order is harmless.
  *
- * rcs[i]    transient (see mp_rc_is_transient, or MP_STALE): ask again. MP_CONFLICT: the wallet
- *           refuses a transfer for another reason than lack of funds: never to be repeated.
+ * rcs[i]    transient (see mp_rc_is_transient), MP_STALE or MP_EXISTS: ask again. All others are
+ *           for good, and of this order alone. MP_CONFLICT: the wallet refuses a transfer for
+ *           another reason than lack of funds. MP_INVALID: it calls the transfer wrong.
+ *           MP_CORRUPT: the bill's record cannot be read, or its currency is allowed no longer.
  */
 void billing_carry_out(struct billing_app *app, struct mp_arena *arena,
 	const struct billing_order *orders, size_t count, int64_t now_ms, enum mp_rc *rcs);

@@ -100,6 +100,17 @@ static void dead(struct mp_delivery *delivery, const char *why)
 		delivery->event.id.text, why);
 }
 
+static const char *why_dead(enum mp_rc rc)
+{
+	if (rc == MP_CONFLICT)
+		return "asks for a transfer that the wallet refuses";
+	if (rc == MP_INVALID)
+		return "asks for a transfer that the wallet calls wrong";
+	if (rc == MP_CORRUPT)
+		return "is about a bill that cannot be read";
+	return "cannot be carried out";
+}
+
 void billing_handle(void *ctx, struct mp_arena *arena, struct mp_delivery *deliveries, size_t count)
 {
 	struct billing_app *app = ctx;
@@ -122,9 +133,9 @@ void billing_handle(void *ctx, struct mp_arena *arena, struct mp_delivery *deliv
 
 		if (rcs[i] == MP_OK)
 			delivery->verdict = MP_ACK;
-		else if (rcs[i] == MP_CONFLICT)
-			dead(delivery, "asks for a transfer that the wallet refuses");
-		else
+		else if (mp_rc_is_transient(rcs[i]) || rcs[i] == MP_STALE || rcs[i] == MP_EXISTS)
 			delivery->verdict = MP_RETRY;
+		else
+			dead(delivery, why_dead(rcs[i]));
 	}
 }

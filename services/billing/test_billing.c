@@ -1,16 +1,14 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
+#include "base/testing_folder.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "base/crypto.h"
 #include "billing.h"
 #include "billing_rules.h"
 #include "store/fault.h"
+#include "store/testing.h"
 
 #define NOW_MS 1795309323000
 #define WALLETS_MAX 64
@@ -31,7 +29,8 @@ struct wallet {
 	int calls;
 	int lose_before; /* calls to come */
 	int lose_after;
-	bool refuse_all; /* for another reason than lack of funds */
+	bool refuse_all;     /* for another reason than lack of funds */
+	int64_t wrong_minor; /* a call with a transfer of this amount is wrong; 0: none is */
 };
 
 static int64_t *balance_of(struct wallet *wallet, const struct mp_id *user)
@@ -92,6 +91,10 @@ static enum mp_rc wallet_transfer(
 	if (wallet->lose_before > 0 && wallet->lose_before-- > 0)
 		return MP_UNAVAILABLE;
 	for (size_t i = 0; i < count; i++) {
+		if (wallet->wrong_minor != 0 && transfers[i].amount.minor == wallet->wrong_minor)
+			return MP_INVALID;
+	}
+	for (size_t i = 0; i < count; i++) {
 		const struct billing_transfer *record = record_of(wallet, &transfers[i]);
 
 		if (record == NULL) {
@@ -109,7 +112,7 @@ static enum mp_rc wallet_transfer(
 }
 
 struct fixture {
-	char folder[64];
+	struct mp_test_folder folder;
 	struct mp_currencies currencies;
 	struct billing_app app;
 	struct wallet wallet;
@@ -119,18 +122,13 @@ struct fixture {
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	char path[128], reterr[256];
+	char reterr[256];
 
 	assert_non_null(f);
-	(void)snprintf(f->folder, sizeof(f->folder), "/tmp/moneypal-billing-XXXXXX");
-	assert_non_null(mkdtemp(f->folder));
-	(void)snprintf(path, sizeof(path), "%s/data", f->folder);
+	mp_test_folder_make(&f->folder);
 	assert_int_equal(mp_currencies_parse("USD:2:2:0.50", &f->currencies, reterr), MP_OK);
-	const struct mp_store_config store = {.engine = "rocksdb", .directory = path};
-	struct mp_store *inner;
-	assert_int_equal(mp_store_open(&store, NULL, &inner, reterr), MP_OK);
 	struct billing_db *db = &f->app.db;
-	db->store = mp_fault_store_new(inner);
+	db->store = mp_fault_store_new(mp_test_store_open(f->folder.path));
 	assert_non_null(db->store);
 	db->currencies = &f->currencies;
 	db->redrive_ms = 1000;
@@ -154,14 +152,12 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-	char command[128];
 
 	mp_due_close(f->app.db.due);
 	mp_outbox_close(f->app.db.outbox);
 	mp_store_close(f->app.db.store);
 	mp_arena_free(f->arena);
-	(void)snprintf(command, sizeof(command), "rm -rf '%s'", f->folder);
-	assert_int_equal(system(command), 0);
+	mp_test_folder_remove(&f->folder);
 	free(f);
 	return 0;
 }
@@ -363,6 +359,26 @@ static void a_transfer_refused_for_another_reason_is_not_repeated(void **state)
 	assert_int_equal(bill_of(f, &orders[0]).state, BILL_SETTLING);
 }
 
+static void a_wrong_order_does_not_hold_up_the_others(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_id ada = mp_id_new(NOW_MS), bob = mp_id_new(NOW_MS);
+	struct billing_order orders[] = {
+		pay(ada, bob, 100), pay(ada, bob, 666), pay(ada, bob, 200)};
+	enum mp_rc rcs[3];
+
+	*balance_of(&f->wallet, &ada) = 1000;
+	f->wallet.wrong_minor = 666;
+	billing_carry_out(&f->app, f->arena, orders, 3, NOW_MS, rcs);
+	assert_int_equal(rcs[0], MP_OK);
+	assert_int_equal(rcs[1], MP_INVALID);
+	assert_int_equal(rcs[2], MP_OK);
+	assert_int_equal(bill_of(f, &orders[0]).state, BILL_SETTLED);
+	assert_int_equal(bill_of(f, &orders[1]).state, BILL_SETTLING);
+	assert_int_equal(bill_of(f, &orders[2]).state, BILL_SETTLED);
+	assert_int_equal(*balance_of(&f->wallet, &bob), 300);
+}
+
 static void bills_are_their_parties_and_listed_newest_first(void **state)
 {
 	struct fixture *f = *state;
@@ -455,6 +471,7 @@ int main(void)
 		T(lost_answers_and_failing_stores_settle_once),
 		T(a_bill_that_stands_still_is_finished_by_its_due_row),
 		T(a_transfer_refused_for_another_reason_is_not_repeated),
+		T(a_wrong_order_does_not_hold_up_the_others),
 		T(a_report_is_the_sum_of_bills_and_fundings),
 		T(months_are_counted_across_years),
 		T(bills_are_their_parties_and_listed_newest_first),

@@ -172,11 +172,12 @@ static enum mp_rc status_to_rc(long status)
 {
 	if (status == 200)
 		return MP_OK;
-	if (status == 401 || status == 403)
-		return MP_UNAVAILABLE; /* a token of old keys; the next one is fetched */
 	if (status == 429 || status >= 500)
 		return MP_UNKNOWN; /* 503 says unknown outcome too */
-	return MP_INVALID;
+	if (status == 400 || status == 422)
+		return MP_INVALID;
+	/* A token of old keys: the next one is fetched. Or not the wallet: a wrong address. */
+	return MP_UNAVAILABLE;
 }
 
 enum mp_rc wallet_client_transfer(struct wallet_client *client, struct mp_arena *arena,
@@ -207,5 +208,7 @@ enum mp_rc wallet_client_transfer(struct wallet_client *client, struct mp_arena 
 	if (answer.status == 401 || answer.status == 403)
 		mp_service_token_drop(client->token);
 	rc = status_to_rc(answer.status);
-	return rc == MP_OK ? read_answer(client, &answer, transfers, count) : rc;
+	if (rc == MP_OK)
+		rc = read_answer(client, &answer, transfers, count);
+	return rc == MP_CORRUPT ? MP_UNKNOWN : rc; /* decided, but not told in words we know */
 }

@@ -28,8 +28,8 @@ void wallet_client_close(struct wallet_client *client);
 /*
  * Asks for 1..WALLET_BATCH_MAX transfers, in order, each on its own; sets each one's outcome.
  * Asking again with the same ids gives the recorded outcomes.
- * Errors: MP_UNAVAILABLE, MP_UNKNOWN, MP_BUSY (ask again); MP_CORRUPT (an answer that is not the
- * contract's); MP_INVALID (the wallet calls the request wrong: a bug of ours, told to the sink).
+ * Errors: MP_UNAVAILABLE, MP_NOMEM (ask again); MP_UNKNOWN (ask again: no answer, or one that is
+ * not the contract's); MP_INVALID (the wallet calls the request wrong, and did none of it).
  */
 enum mp_rc wallet_client_transfer(struct wallet_client *client, struct mp_arena *arena,
 	struct billing_transfer *transfers, size_t count) MP_MUST_CHECK;
