@@ -27,6 +27,7 @@ setup:
 
 build:
 	@tools/build build
+	@tools/web build
 
 run: setup build
 	@/usr/bin/setpriv --pdeathsig TERM deploy/local/launch run
@@ -51,7 +52,7 @@ bench: build
 
 clean:
 	@deploy/local/launch clean
-	@rm -rf build build-clang build-asan
+	@rm -rf build build-clang build-asan build-node web/dist web/node_modules web/test-results
 
 clean-room:
 	@tools/clean-room

@@ -1,0 +1,73 @@
+import { http, HttpResponse } from 'msw';
+import { expect, it, vi } from 'vitest';
+import { problem, server, SESSION, world } from '../test/server';
+import { api } from './client';
+import { accessToken, logOn, restore, sessionNow } from './session';
+
+const refreshes = () => world.calls.filter(call => call === 'POST /v1/sessions/refresh').length;
+
+it('many callers at once are one refresh', async () => {
+	const tokens = await Promise.all([accessToken(), accessToken(), accessToken()]);
+	expect(tokens).toEqual(['token-1', 'token-1', 'token-1']);
+	expect(refreshes()).toBe(1);
+});
+
+it('a token is renewed before its end, and not earlier', async () => {
+	await restore();
+	await accessToken();
+	expect(refreshes()).toBe(1);
+	vi.useFakeTimers({ now: Date.now() + 880_000, toFake: ['Date'] });
+	await accessToken();
+	vi.useRealTimers();
+	expect(refreshes()).toBe(2);
+});
+
+it('without a session nothing is asked', async () => {
+	localStorage.clear();
+	await restore();
+	expect(sessionNow()).toEqual({ status: 'out', expired: false });
+	expect(world.calls).toEqual([]);
+});
+
+it('a call that meets an ended token is repeated with a new one', async () => {
+	const seen: (string | null)[] = [];
+	server.use(
+		http.get('*/v1/wallets/me/all', ({ request }) => {
+			seen.push(request.headers.get('Authorization'));
+			return seen.length === 1
+				? problem(401, 'unauthenticated')
+				: HttpResponse.json({ items: world.wallets });
+		}),
+		http.post('*/v1/sessions/refresh', () =>
+			HttpResponse.json({ ...SESSION, access_token: `token-${seen.length + 1}` }),
+		),
+	);
+	const { data } = await api.GET('/v1/wallets/me/all');
+	expect(data?.items).toHaveLength(1);
+	expect(seen).toEqual(['Bearer token-1', 'Bearer token-2']);
+});
+
+it('a session that ended is told as expired, and asked for only once', async () => {
+	await restore();
+	world.isLoggedOn = false;
+	server.use(http.get('*/v1/wallets/me/all', () => problem(401, 'unauthenticated')));
+	const { response } = await api.GET('/v1/wallets/me/all');
+	expect(response.status).toBe(401);
+	expect(sessionNow()).toEqual({ status: 'out', expired: true });
+	await api.GET('/v1/wallets/me/all');
+	expect(refreshes()).toBe(2);
+});
+
+it('a server that cannot answer does not end the session', async () => {
+	await restore();
+	server.use(http.post('*/v1/sessions/refresh', () => problem(503, 'unavailable')));
+	await expect(accessToken('token-1')).rejects.toThrow('try again');
+	expect(sessionNow().status).toBe('in');
+});
+
+it('nothing secret is kept where scripts of later can read it', async () => {
+	await logOn('ada', 'correct horse battery staple');
+	const kept = JSON.stringify({ ...localStorage, ...sessionStorage });
+	expect(kept).not.toMatch(/token-1|horse/);
+	expect(sessionNow().status).toBe('in');
+});

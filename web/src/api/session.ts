@@ -1,0 +1,148 @@
+import type { components } from './generated/user';
+import { problemOf, type Problem, connectionLost } from './problem';
+
+/**
+ * Who is logged on. The access token lives in this module's memory only; the refresh token is a
+ * cookie that scripts cannot read. Refreshing is serialized across tabs (Web Locks), because each
+ * refresh replaces the cookie that all tabs share.
+ */
+
+export type User = components['schemas']['User'];
+type Answer = components['schemas']['Session'];
+
+export type Session =
+	{ status: 'unknown' } | { status: 'out'; expired: boolean } | { status: 'in'; user: User };
+
+const LOCK = 'moneypal-session';
+const HINT = 'moneypal.logged-on'; // not a secret: whether asking for a refresh is worth a call
+const RENEW_MS = 30_000; // before its end
+const CALL_MS_MAX = 20_000;
+
+let session: Session = { status: 'unknown' };
+let token: { text: string; endsAt: number } | null = null;
+let renewing: Promise<string | null> | null = null;
+const listeners = new Set<() => void>();
+
+// Signing out in one tab signs out all of them.
+const tabs = typeof BroadcastChannel === 'undefined' ? null : new BroadcastChannel(LOCK);
+tabs?.addEventListener('message', event => {
+	if (event.data === 'out' && session.status === 'in') become({ status: 'out', expired: false });
+	if (event.data === 'in' && session.status === 'out') void restore();
+});
+
+export const sessionNow = () => session;
+
+export function onSession(listener: () => void) {
+	listeners.add(listener);
+	return () => void listeners.delete(listener);
+}
+
+function hint(value: '1' | null | undefined): string | null {
+	try {
+		if (value === null) localStorage.removeItem(HINT);
+		else if (value !== undefined) localStorage.setItem(HINT, value);
+		return localStorage.getItem(HINT);
+	} catch {
+		return '1'; // no storage: then ask
+	}
+}
+
+function become(next: Session) {
+	session = next;
+	if (next.status === 'out') {
+		token = null;
+		hint(null);
+	}
+	for (const listener of listeners) listener();
+}
+
+function accept(answer: Answer) {
+	token = { text: answer.access_token, endsAt: Date.now() + answer.expires_in * 1000 };
+	hint('1');
+	const before = session.status === 'in' ? session.user : null;
+	if (JSON.stringify(before) !== JSON.stringify(answer.user))
+		become({ status: 'in', user: answer.user });
+	return answer.access_token;
+}
+
+/** A profile that was changed here. */
+export function userChanged(user: User) {
+	if (session.status === 'in') become({ status: 'in', user });
+}
+
+const call = (path: string, init: RequestInit) =>
+	fetch(path, {
+		...init,
+		credentials: 'same-origin',
+		headers: { 'X-Requested-With': 'moneypal', ...init.headers },
+		signal: AbortSignal.timeout(CALL_MS_MAX),
+	}).catch(() => {
+		throw connectionLost();
+	});
+
+async function problem(response: Response): Promise<Problem> {
+	return problemOf(response, await response.json().catch(() => null));
+}
+
+export async function logOn(user_name: string, password: string) {
+	const response = await call('/v1/sessions', {
+		method: 'POST',
+		headers: { 'Content-Type': 'application/json' },
+		body: JSON.stringify({ user_name, password }),
+	});
+	if (!response.ok) throw await problem(response);
+	accept((await response.json()) as Answer);
+	tabs?.postMessage('in');
+}
+
+/** One tab at a time. Browsers have no locks away from https and loopback: there the server's 20 s of grace help. */
+const alone = <T>(work: () => Promise<T>): Promise<T> => {
+	const locks = navigator.locks as LockManager | null | undefined;
+	return locks ? (locks.request(LOCK, work) as Promise<T>) : work();
+};
+
+async function refresh(): Promise<string | null> {
+	const response = await alone(() => call('/v1/sessions/refresh', { method: 'POST' }));
+	if (response.ok) return accept((await response.json()) as Answer);
+	if (response.status !== 401 && response.status !== 403) throw await problem(response);
+	become({ status: 'out', expired: session.status === 'in' });
+	return null;
+}
+
+function renew() {
+	renewing ??= refresh().finally(() => {
+		renewing = null;
+	});
+	return renewing;
+}
+
+/** A token to send, or null when nobody is logged on. `refused`: one that was just refused. */
+export async function accessToken(refused?: string): Promise<string | null> {
+	if (token !== null && token.text !== refused && token.endsAt - Date.now() > RENEW_MS)
+		return token.text;
+	return session.status === 'out' ? null : renew();
+}
+
+/** At the start: goes on with the session that the cookie has, if there is one. */
+export async function restore(): Promise<void> {
+	if (hint(undefined) === null) {
+		become({ status: 'out', expired: false });
+		return;
+	}
+	await renew();
+}
+
+export async function signOut() {
+	const response = await alone(() => call('/v1/sessions/current', { method: 'DELETE' }));
+	if (!response.ok) throw await problem(response);
+	become({ status: 'out', expired: false });
+	tabs?.postMessage('out');
+}
+
+/** For tests. */
+export function forgetSession() {
+	session = { status: 'unknown' };
+	token = null;
+	renewing = null;
+	hint(null);
+}

@@ -1,0 +1,86 @@
+import { accessToken } from './session';
+import { readEvents } from './sse';
+
+/**
+ * Watches one payment: calls `onChange` whenever something may have happened to it. By server-sent
+ * events where the server has them; else, and while they cannot be had, by the clock: every second
+ * at first, then ever more rarely.
+ */
+
+const POLL_MS_FIRST = 1000;
+const POLL_MS_MAX = 10_000;
+const POLL_GROWTH = 1.4;
+const STREAM_AGAIN_MS = 1000;
+
+interface Watch {
+	id: string;
+	onChange: () => void;
+	signal: AbortSignal;
+	lastEventId: string | null;
+}
+
+function pause(ms: number, signal: AbortSignal) {
+	return new Promise<void>(resolve => {
+		const done = () => {
+			clearTimeout(timer);
+			document.removeEventListener('visibilitychange', seen);
+			resolve();
+		};
+		// Who comes back to the page wants to know now.
+		const seen = () => document.visibilityState === 'visible' && done();
+		const timer = setTimeout(done, ms);
+		document.addEventListener('visibilitychange', seen);
+		signal.addEventListener('abort', done, { once: true });
+	});
+}
+
+/** True: there was a stream, and it has ended. False: this server has none. */
+async function follow(watch: Watch): Promise<boolean> {
+	const token = await accessToken();
+	const headers: Record<string, string> = { Accept: 'text/event-stream' };
+	if (token !== null) headers.Authorization = `Bearer ${token}`;
+	if (watch.lastEventId !== null) headers['Last-Event-ID'] = watch.lastEventId;
+	const response = await fetch(`/v1/payments/${watch.id}/events`, {
+		headers,
+		cache: 'no-store',
+		signal: watch.signal,
+	});
+	if (!response.ok || !response.headers.get('Content-Type')?.startsWith('text/event-stream')) {
+		response.body?.cancel().catch(() => undefined);
+		return false;
+	}
+	watch.onChange(); // what happened before the stream was there
+	await readEvents(response, event => {
+		watch.lastEventId = event.id;
+		watch.onChange();
+	});
+	return true;
+}
+
+async function poll(watch: Watch) {
+	for (
+		let ms = POLL_MS_FIRST;
+		!watch.signal.aborted;
+		ms = Math.min(ms * POLL_GROWTH, POLL_MS_MAX)
+	) {
+		await pause(ms, watch.signal);
+		if (!watch.signal.aborted) watch.onChange();
+	}
+}
+
+async function watchUntilStopped(watch: Watch) {
+	let hasStreams = true;
+	while (!watch.signal.aborted && hasStreams) {
+		hasStreams = await follow(watch).catch(() => true);
+		if (hasStreams) await pause(STREAM_AGAIN_MS, watch.signal);
+		if (hasStreams && !watch.signal.aborted) watch.onChange();
+	}
+	await poll(watch);
+}
+
+/** Starts; the function returned stops. */
+export function watchPayment(id: string, onChange: () => void): () => void {
+	const stop = new AbortController();
+	void watchUntilStopped({ id, onChange, signal: stop.signal, lastEventId: null });
+	return () => stop.abort();
+}

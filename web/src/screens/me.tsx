@@ -1,0 +1,229 @@
+import {
+	Anchor,
+	Button,
+	Group,
+	SegmentedControl,
+	Stack,
+	Text,
+	TextInput,
+	useMantineColorScheme,
+} from '@mantine/core';
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { useState, type FormEvent } from 'react';
+import { Link } from 'react-router';
+import { api, told } from '../api/client';
+import type { Tone } from '../api/payments';
+import { asProblem, type Problem } from '../api/problem';
+import { mailsQuery, useMe, type Mail } from '../api/queries';
+import { signOut, userChanged } from '../api/session';
+import { announce } from '../lib/announce';
+import { shortTime } from '../lib/dates';
+import { useFields } from '../lib/fields';
+import { Icon } from '../parts/icons';
+import { Screen } from '../parts/layout';
+import { Card, Empty, More, Notice, Row, Rows, RowsLoading, Trouble, Word } from '../parts/parts';
+import css from './me.module.css';
+
+const LABELS = { first_name: 'First name', last_name: 'Last name', email: 'E-mail' };
+
+function Profile() {
+	const me = useMe();
+	const { form, field, values, refuse, refuseBy } = useFields(
+		{ first_name: me.first_name, last_name: me.last_name, email: me.email ?? '' },
+		LABELS,
+	);
+	const [problem, setProblem] = useState<Problem | null>(null);
+	const [isBusy, setBusy] = useState(false);
+	const [isSaved, setSaved] = useState(false);
+
+	async function save(event: FormEvent) {
+		event.preventDefault();
+		setProblem(null);
+		setSaved(false);
+		const [first_name, last_name] = [values.first_name.trim(), values.last_name.trim()];
+		const missing = {
+			...(first_name === '' && { first_name: 'Enter your first name.' }),
+			...(last_name === '' && { last_name: 'Enter your last name.' }),
+		};
+		if (!refuse(missing) || isBusy) return;
+		setBusy(true);
+		try {
+			const email = values.email.trim() || null;
+			userChanged(
+				await told(api.PATCH('/v1/users/me', { body: { first_name, last_name, email } })),
+			);
+			setSaved(true);
+		} catch (error) {
+			const problem = asProblem(error);
+			if (!refuseBy(problem)) setProblem(problem);
+		}
+		setBusy(false);
+	}
+
+	return (
+		<form ref={form} onSubmit={save} noValidate>
+			<Stack gap="md">
+				<Text>
+					<Text span c="dimmed">
+						User name
+					</Text>{' '}
+					<Text span fw={600}>
+						{me.user_name}
+					</Text>
+				</Text>
+				<TextInput {...field('first_name')} autoComplete="given-name" />
+				<TextInput {...field('last_name')} autoComplete="family-name" />
+				<TextInput
+					{...field('email')}
+					description="Where notices about your money go. Empty: nowhere."
+					type="email"
+					inputMode="email"
+					autoComplete="email"
+				/>
+				{problem && <Trouble error={problem} />}
+				{isSaved && (
+					<Notice tone="good" live>
+						Saved.
+					</Notice>
+				)}
+				<Button type="submit" variant="light" loading={isBusy}>
+					Save
+				</Button>
+			</Stack>
+		</form>
+	);
+}
+
+function Appearance() {
+	// Without keepTransitions a <style> element would be added, which the page's policy refuses.
+	const { colorScheme, setColorScheme } = useMantineColorScheme({ keepTransitions: true });
+	return (
+		<SegmentedControl
+			fullWidth
+			aria-label="Appearance"
+			value={colorScheme}
+			onChange={value => setColorScheme(value as typeof colorScheme)}
+			data={[
+				{ value: 'auto', label: 'As the device' },
+				{ value: 'light', label: 'Light' },
+				{ value: 'dark', label: 'Dark' },
+			]}
+		/>
+	);
+}
+
+const NOTICES: Record<Mail['template'], string> = {
+	wallet_credited: 'Money in your wallet',
+	bill_paid: 'You paid a bill',
+	bill_received: 'A bill of yours was paid',
+	payment_needs_funding: 'A payment needs funding',
+	payment_expired: 'A payment expired',
+	payment_failed: 'A payment failed',
+};
+const MAIL_STATES: Record<string, { word: string; tone: Tone }> = {
+	pending: { word: 'Being sent', tone: 'wait' },
+	sent: { word: 'Sent', tone: 'good' },
+	no_address: { word: 'No e-mail given', tone: 'plain' },
+	failed: { word: 'Not delivered', tone: 'bad' },
+};
+
+function Notices() {
+	const query = useInfiniteQuery(mailsQuery);
+	const mails = query.data?.pages.flatMap(page => page.items) ?? [];
+	if (query.isPending) return <RowsLoading count={3} />;
+	if (query.isError) return <Trouble error={query.error} onRetry={() => void query.refetch()} />;
+	if (mails.length === 0)
+		return (
+			<Empty icon="mail" title="No notices yet">
+				When money comes or goes you get an e-mail, and it is listed here.
+			</Empty>
+		);
+	return (
+		<>
+			<Rows>
+				{mails.map(mail => (
+					<li key={mail.id}>
+						<Row
+							to={mail.payment_id ? `/payments/${mail.payment_id}` : undefined}
+							icon="mail"
+							title={NOTICES[mail.template] ?? 'A notice'}
+							sub={shortTime(mail.date)}
+							amount=""
+							end={
+								<Word
+									{...(MAIL_STATES[mail.state] ?? {
+										word: mail.state,
+										tone: 'plain',
+									})}
+								/>
+							}
+						/>
+					</li>
+				))}
+			</Rows>
+			<More
+				hasMore={query.hasNextPage}
+				isLoading={query.isFetchingNextPage}
+				onMore={() => void query.fetchNextPage()}
+			/>
+		</>
+	);
+}
+
+function SignOut() {
+	const [problem, setProblem] = useState<Problem | null>(null);
+	const [isBusy, setBusy] = useState(false);
+	const leave = async () => {
+		setBusy(true);
+		try {
+			await signOut();
+			announce('Signed out');
+		} catch (error) {
+			setProblem(asProblem(error));
+			setBusy(false);
+		}
+	};
+	return (
+		<Stack gap="sm">
+			{problem && <Trouble error={problem} />}
+			<Button
+				variant="default"
+				loading={isBusy}
+				leftSection={<Icon name="signOut" size={20} />}
+				onClick={() => void leave()}
+			>
+				Sign out
+			</Button>
+		</Stack>
+	);
+}
+
+export default function Me() {
+	return (
+		<Screen title="Me">
+			<Stack gap="md" className={css.sections}>
+				<Card>
+					<h2>Profile</h2>
+					<Profile />
+				</Card>
+				<Card>
+					<h2>Appearance</h2>
+					<Appearance />
+				</Card>
+				<Card>
+					<Group justify="space-between">
+						<h2>Notices sent to me</h2>
+					</Group>
+					<Notices />
+				</Card>
+				<Card>
+					<h2>This device</h2>
+					<SignOut />
+				</Card>
+				<Anchor component={Link} to="/reports" ta="center">
+					See reports by month
+				</Anchor>
+			</Stack>
+		</Screen>
+	);
+}

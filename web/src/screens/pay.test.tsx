@@ -1,0 +1,121 @@
+import { screen, waitFor } from '@testing-library/react';
+import { http, HttpResponse } from 'msw';
+import { describe, expect, it } from 'vitest';
+import { open, title, where } from '../test/render';
+import { GRACE, payment, problem, server, world } from '../test/server';
+
+async function toReview(amount = '30', note = 'Tap') {
+	const user = open('/pay');
+	await user.type(await screen.findByLabelText('To'), 'grace');
+	await user.click(await screen.findByRole('button', { name: /Grace Hopper/ }));
+	await user.type(screen.getByLabelText(/^Amount/), amount);
+	if (note) await user.type(screen.getByLabelText(/^What for/), note);
+	await user.click(screen.getByRole('button', { name: 'Review' }));
+	await title('Review');
+	return user;
+}
+
+const confirm = () => screen.getByRole('button', { name: /^Pay \$/ });
+
+describe('the form', () => {
+	it('asks for three letters before it looks for anybody', async () => {
+		const user = open('/pay');
+		await user.type(await screen.findByLabelText('To'), 'gr');
+		expect(screen.getByText(/at least 3 letters/)).toBeVisible();
+		expect(world.calls).not.toContain('GET /v1/users');
+	});
+
+	it('says so when nobody is found', async () => {
+		const user = open('/pay');
+		await user.type(await screen.findByLabelText('To'), 'zzz');
+		expect(await screen.findByText(/Nobody’s name begins with “zzz”/)).toBeVisible();
+	});
+
+	it('names what is missing', async () => {
+		const user = open('/pay');
+		await user.click(await screen.findByRole('button', { name: 'Review' }));
+		expect(screen.getByText('Choose whom to pay.')).toBeVisible();
+		expect(screen.getByText('Enter an amount.')).toBeVisible();
+	});
+
+	it('is as it was left when one comes back from the review', async () => {
+		const user = await toReview('30', 'Tap');
+		await user.click(screen.getByRole('link', { name: 'Back' }));
+		await title('Pay');
+	});
+});
+
+describe('the review', () => {
+	it('shows what will happen, and pays once however often it is tapped', async () => {
+		const user = await toReview();
+		expect(screen.getByText('You pay Grace Hopper')).toBeVisible();
+		expect(screen.getByText('Tap')).toBeVisible();
+		await user.dblClick(confirm());
+		await title('Payment');
+		expect(world.bodies).toEqual([
+			{
+				paid_to: GRACE.id,
+				payment_amount: '30.00',
+				currency: 'USD',
+				source: 'wallet',
+				description: 'Tap',
+			},
+		]);
+		expect(where()).toBe(`/payments/${payment().id}`);
+	});
+
+	it('says beforehand that the wallet is short', async () => {
+		await toReview('100');
+		expect(await screen.findByText(/Your wallet is \$30\.00 short/)).toBeVisible();
+	});
+
+	it('pays by card when asked to', async () => {
+		const user = await toReview('100');
+		await user.click(screen.getByRole('radio', { name: /Card/ }));
+		expect(screen.queryByText(/short/)).toBeNull();
+		await user.click(confirm());
+		await waitFor(() => expect(world.bodies).toMatchObject([{ source: 'card' }]));
+	});
+
+	it('tells a refusal, and stays', async () => {
+		server.use(
+			http.post('*/v1/payments', () =>
+				problem(404, 'payee_not_found', {
+					detail: 'There is nobody with the id in paid_to.',
+				}),
+			),
+		);
+		const user = await toReview();
+		await user.click(confirm());
+		expect(await screen.findByRole('alert')).toHaveTextContent('There is nobody');
+		expect(screen.queryByRole('button', { name: 'Try again' })).toBeNull();
+	});
+
+	it('after a lost connection pays under the same key', async () => {
+		const keys = new Set<string | null>();
+		let isLost = true;
+		server.use(
+			http.post('*/v1/payments', ({ request }) => {
+				keys.add(request.headers.get('Idempotency-Key'));
+				if (isLost) return HttpResponse.error();
+				world.payments = [payment()];
+				return HttpResponse.json(payment(), { status: 201 });
+			}),
+		);
+		const user = await toReview();
+		await user.click(confirm());
+		expect(await screen.findByRole('alert', {}, { timeout: 9000 })).toHaveTextContent(
+			'you pay once',
+		);
+		isLost = false;
+		await user.click(screen.getByRole('button', { name: 'Try again' }));
+		await title('Payment');
+		expect(keys.size).toBe(1);
+	});
+
+	it('without a draft is the form', async () => {
+		open('/pay/review');
+		await title('Pay');
+		expect(where()).toBe('/pay');
+	});
+});

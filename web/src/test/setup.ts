@@ -1,0 +1,26 @@
+import '@testing-library/jest-dom/vitest';
+import { cleanup } from '@testing-library/react';
+import { afterAll, afterEach, beforeAll, beforeEach, vi } from 'vitest';
+import { dropAttempt } from '../api/attempt';
+import { forgetSession } from '../api/session';
+import { leaveFor, saveText } from '../lib/leave';
+import { resetWorld, server } from './server';
+
+vi.mock('../lib/leave', () => ({ leaveFor: vi.fn(), saveText: vi.fn() }));
+
+beforeAll(() => server.listen({ onUnhandledRequest: 'error' }));
+beforeEach(() => {
+	vi.mocked(leaveFor).mockClear();
+	vi.mocked(saveText).mockClear();
+	forgetSession();
+	dropAttempt();
+	sessionStorage.clear();
+	localStorage.clear();
+	resetWorld();
+	window.scrollTo = () => undefined;
+});
+afterEach(() => {
+	cleanup();
+	server.resetHandlers();
+});
+afterAll(() => server.close());

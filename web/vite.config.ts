@@ -1,0 +1,66 @@
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { constants, gzipSync } from 'node:zlib';
+import {
+	convertCssVariables,
+	DEFAULT_THEME,
+	deepMerge,
+	defaultCssVariablesResolver,
+	mergeMantineTheme,
+	type ConvertCSSVariablesInput,
+} from '@mantine/core';
+import react from '@vitejs/plugin-react';
+import { defineConfig, type Plugin } from 'vite';
+import { cssVariables, theme } from './src/theme.ts';
+
+const VARIABLES = 'virtual:mantine-variables.css';
+
+/**
+ * The theme's CSS variables as a file. Mantine would put them into a <style> element, which the
+ * gateway's Content-Security-Policy (style-src 'self') refuses.
+ */
+function mantineVariables(): Plugin {
+	return {
+		name: 'mantine-variables',
+		resolveId: id => (id === VARIABLES ? `\0${VARIABLES}` : undefined),
+		load(id) {
+			if (id !== `\0${VARIABLES}`) return undefined;
+			const merged = mergeMantineTheme(DEFAULT_THEME, theme);
+			const all = deepMerge(defaultCssVariablesResolver(merged), cssVariables(merged));
+			return (
+				convertCssVariables(all as ConvertCSSVariablesInput, ':root') +
+				':root[data-mantine-color-scheme="dark"]{--mantine-color-scheme:dark}' +
+				':root[data-mantine-color-scheme="light"]{--mantine-color-scheme:light}'
+			);
+		},
+	};
+}
+
+/** A .gz beside every text: the gateway sends it as it is (gzip_static). */
+function compressed(): Plugin {
+	let folder = '';
+	return {
+		name: 'compressed',
+		apply: 'build',
+		configResolved(config) {
+			folder = join(config.root, config.build.outDir);
+		},
+		closeBundle() {
+			const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+			for (const file of files.filter(name =>
+				/\.(html|js|css|svg|webmanifest|txt)$/.test(name),
+			)) {
+				const text = readFileSync(join(folder, file));
+				const small = gzipSync(text, { level: constants.Z_BEST_COMPRESSION });
+				if (small.length < text.length) writeFileSync(join(folder, `${file}.gz`), small);
+			}
+		},
+	};
+}
+
+export default defineConfig({
+	plugins: [react(), mantineVariables(), compressed()],
+	build: { target: 'es2022', assetsInlineLimit: 0, sourcemap: false },
+	css: { modules: { localsConvention: 'camelCaseOnly' } },
+	server: { proxy: { '/v1': process.env.GATEWAY ?? 'http://127.0.0.1:8080' } },
+});
