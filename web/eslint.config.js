@@ -6,7 +6,11 @@ export default ts.config(
 	{ ignores: ['dist', 'src/api/generated', 'test-results'] },
 	js.configs.recommended,
 	ts.configs.recommendedTypeChecked,
-	{ languageOptions: { parserOptions: { projectService: true } } },
+	{
+		languageOptions: {
+			parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+		},
+	},
 	{
 		files: ['src/**/*.{ts,tsx}'],
 		plugins: { 'react-hooks': hooks },
@@ -25,7 +29,10 @@ export default ts.config(
 	},
 	{
 		rules: {
-			'@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true, varsIgnorePattern: '^_' }],
+			'@typescript-eslint/no-unused-vars': [
+				'error',
+				{ ignoreRestSiblings: true, varsIgnorePattern: '^_' },
+			],
 			'@typescript-eslint/no-unsafe-enum-comparison': 'off',
 			'no-empty-pattern': ['error', { allowObjectPatternsAsParameters: true }],
 		},
@@ -33,6 +40,9 @@ export default ts.config(
 	{
 		files: ['**/*.{js,mjs}'],
 		...ts.configs.disableTypeChecked,
-		languageOptions: { globals: { URL: 'readonly', console: 'readonly', process: 'readonly' } },
+		languageOptions: {
+			parserOptions: { projectService: false },
+			globals: { URL: 'readonly', console: 'readonly', process: 'readonly' },
+		},
 	},
 );

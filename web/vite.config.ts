@@ -7,7 +7,6 @@ import {
 	deepMerge,
 	defaultCssVariablesResolver,
 	mergeMantineTheme,
-	type ConvertCSSVariablesInput,
 } from '@mantine/core';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
@@ -28,7 +27,7 @@ function mantineVariables(): Plugin {
 			const merged = mergeMantineTheme(DEFAULT_THEME, theme);
 			const all = deepMerge(defaultCssVariablesResolver(merged), cssVariables(merged));
 			return (
-				convertCssVariables(all as ConvertCSSVariablesInput, ':root') +
+				convertCssVariables(all, ':root') +
 				':root[data-mantine-color-scheme="dark"]{--mantine-color-scheme:dark}' +
 				':root[data-mantine-color-scheme="light"]{--mantine-color-scheme:light}'
 			);

@@ -102,7 +102,7 @@ function Appearance() {
 			fullWidth
 			aria-label="Appearance"
 			value={colorScheme}
-			onChange={value => setColorScheme(value as typeof colorScheme)}
+			onChange={value => setColorScheme(value)}
 			data={[
 				{ value: 'auto', label: 'As the device' },
 				{ value: 'light', label: 'Light' },

@@ -155,12 +155,10 @@ function Figures({ summary, currency }: { summary: Summary; currency: string }) 
 						<div className={css.chart} aria-hidden="true">
 							<Suspense fallback={<Skeleton height={220} radius="md" />}>
 								<ReportChart
-									rows={people
-										.slice(0, 6)
-										.map(sums => ({
-											...sums,
-											name: nameOf(sums.counterparty),
-										}))}
+									rows={people.slice(0, 6).map(sums => ({
+										...sums,
+										name: nameOf(sums.counterparty),
+									}))}
 									currency={currency}
 									only={['received', 'paid']}
 								/>

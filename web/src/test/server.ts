@@ -159,7 +159,7 @@ export const server = setupServer(
 		return list(
 			world.people.filter(person =>
 				ids ? ids.includes(person.id) : person.user_name.startsWith(query),
-			) as unknown as JsonBodyType[],
+			),
 		);
 	}),
 	http.get('*/v1/wallets/me/all', () => HttpResponse.json({ items: world.wallets })),
