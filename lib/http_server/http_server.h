@@ -55,6 +55,8 @@ struct mp_principal {
 	char subject[64]; /* a user's id, or a service's name */
 	char session[40]; /* of a user: the session that the token came from */
 	char scopes[128]; /* of a service: separated by spaces */
+	/* From then on the token is not taken any more; 0 where a verifier does not say. */
+	int64_t expires_at_s;
 };
 
 /*
@@ -103,6 +105,7 @@ enum mp_rc mp_http_server_open(const struct mp_http_server_config *config,
 /*
  * No new connections; new requests are answered 503. Waits at most drain_ms for those that run or
  * wait; then answers 503 to what waits or is detached, waits for handlers to return, ends all.
+ * Streams end at once, behind what they hold.
  * Takes NULL.
  */
 void mp_http_server_close(struct mp_http_server *server, int drain_ms);
@@ -172,6 +175,39 @@ enum mp_rc mp_response_header(
 
 /* Ends the connection without an answer: for stand-ins of others' services that fail on request. */
 void mp_response_hang_up(struct mp_response *res);
+
+/* --- an answer that is written over time, from any thread --- */
+
+struct mp_stream;
+
+/*
+ * In a handler: the answer is 200 with the header fields set so far, and a body of which the end is
+ * not known yet, sent as it is written, until mp_stream_end. The connection is not used again.
+ * *out_stream is the writer's, to be ended once, whatever the handler returns; with any other code
+ * than MP_OK the client gets the problem, and the stream has no reader. content_type is a literal.
+ *
+ * Memory   at most bytes_max wait to be sent, and about as many in the system; none while idle.
+ * Bounds   a stream is a connection, counted as such (connections_max). A reader that takes nothing
+ *          for the server's timeout_s while something waits is cut off. One that has gone is
+ *          noticed by writes: so write something now and then (a heartbeat).
+ * Closing  the server ends its streams when it closes; the writer may outlive it.
+ * Threads  any; one stream by several, too.
+ */
+enum mp_rc mp_response_stream(struct mp_response *res, const char *content_type, size_t bytes_max,
+	struct mp_stream **out_stream) MP_MUST_CHECK;
+
+/*
+ * All of it or nothing: MP_BUSY while there is no room (the reader is slow: later, or never),
+ * MP_TOO_LARGE over bytes_max, MP_NOMEM; MP_NOT_FOUND: nobody reads any more. Never waits: one
+ * system call, or two.
+ */
+enum mp_rc mp_stream_write(struct mp_stream *stream, const void *bytes, size_t len) MP_MUST_CHECK;
+
+/* False: nobody reads any more. */
+bool mp_stream_is_read(struct mp_stream *stream);
+
+/* What was written is sent, then the body ends. The stream is not the caller's any more. NULL. */
+void mp_stream_end(struct mp_stream *stream);
 
 /* --- answering later, from any thread --- */
 

@@ -22,6 +22,7 @@
  *	request.c     what handlers read
  *	page.c        limits and cursors
  *	response.c    what handlers write, and how it is sent
+ *	stream.c      answers that are written over time
  *	problem.c     a code becomes a status and a problem body
  *	observe.c     one log line and two metrics per request
  *
@@ -110,6 +111,7 @@ struct mp_response {
 	struct header_out *headers;
 	struct header_out **headers_end;
 	bool hang_up;
+	struct mp_stream *stream; /* the body, instead of those above */
 };
 
 struct mp_request {
@@ -192,6 +194,8 @@ struct mp_http_server {
 	struct network *networks;
 	struct pool *pool;
 	struct acceptor acceptor;
+	pthread_mutex_t streams_mutex;
+	struct mp_stream *streams;	  /* those that have a connection */
 	struct MHD_Response *unavailable; /* says 503 without needing memory */
 	atomic_bool closing;
 	atomic_uint connections;
@@ -249,6 +253,11 @@ enum MHD_Result http_send(struct mp_request *req);
 struct MHD_Response *http_unavailable_new(void);
 void http_response_begin(struct mp_request *req);
 bool http_response_has(const struct mp_response *res, const char *name);
+
+/* stream.c */
+struct MHD_Response *http_stream_response(struct mp_request *req); /* NULL without memory */
+void http_stream_leave(struct mp_response *res); /* it has no connection any more; or no stream */
+void http_streams_end(struct mp_http_server *server); /* once what they hold is sent */
 
 /* observe.c */
 void http_observe_open(struct route *route);

@@ -149,8 +149,10 @@ void http_settle(struct mp_request *req, enum mp_rc rc)
 	if (rc == MP_OK && req->res.status == 0 && !req->res.hang_up)
 		rc = MP_BUG; /* a handler that answers nothing */
 	req->rc = rc;
-	if (rc != MP_OK)
-		settle_problem(req, rc);
+	if (rc == MP_OK)
+		return;
+	http_stream_leave(&req->res);
+	settle_problem(req, rc);
 }
 
 enum mp_rc http_refuse(struct mp_request *req, unsigned status, const char *name,

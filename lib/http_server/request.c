@@ -79,6 +79,7 @@ struct mp_request *http_request_new(struct mp_http_server *server, struct connec
 
 void http_request_reset(struct mp_request *req)
 {
+	http_stream_leave(&req->res);
 	json_decref(req->json);
 	mp_arena_reset(req->arena);
 	begin(req);
@@ -88,6 +89,7 @@ void http_request_unref(struct mp_request *req)
 {
 	if (req == NULL || atomic_fetch_sub(&req->refs, 1) != 1)
 		return;
+	http_stream_leave(&req->res);
 	json_decref(req->json);
 	mp_arena_free(req->arena);
 	free(req);

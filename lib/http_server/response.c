@@ -148,6 +148,12 @@ static bool add_all(struct MHD_Response *out, const struct mp_request *req)
 }
 
 /* The body stays in the arena, which lives until libmicrohttpd says that the request is over. */
+static struct MHD_Response *response_of_body(const struct mp_response *res)
+{
+	return MHD_create_response_from_buffer(
+		res->body_len, (void *)(uintptr_t)res->body, MHD_RESPMEM_PERSISTENT);
+}
+
 enum MHD_Result http_send(struct mp_request *req)
 {
 	const struct mp_response *res = &req->res;
@@ -155,8 +161,8 @@ enum MHD_Result http_send(struct mp_request *req)
 
 	if (res->hang_up)
 		return MHD_NO;
-	struct MHD_Response *out = MHD_create_response_from_buffer(
-		res->body_len, (void *)(uintptr_t)res->body, MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *out =
+		res->stream != NULL ? http_stream_response(req) : response_of_body(res);
 
 	if (out == NULL)
 		return MHD_NO;

@@ -128,6 +128,7 @@ enum mp_rc mp_http_server_open(const struct mp_http_server_config *config,
 	enum mp_rc rc = MP_NOMEM;
 
 	if (server != NULL) {
+		(void)pthread_mutex_init(&server->streams_mutex, NULL);
 		server->acceptor.listen_fd = -1;
 		server->acceptor.wake_fd = -1;
 		rc = open_all(server, config, reason);
@@ -179,10 +180,12 @@ void mp_http_server_close(struct mp_http_server *server, int drain_ms)
 		return;
 	atomic_store(&server->closing, true);
 	http_acceptor_close(server);
+	http_streams_end(server); /* they would never be done by themselves */
 	wait_until_none(&server->dispatched, drain_ms);
 	http_pool_stop(server->pool);
 	if (server->networks != NULL) {
 		abandon_detached(server);
+		http_streams_end(server); /* of those that ran until now */
 		wait_until_none(&server->requests, SEND_WAIT_MS);
 		for (unsigned i = 0; i < server->config.network_threads; i++) {
 			http_network_close(&server->networks[i]);
@@ -192,6 +195,7 @@ void mp_http_server_close(struct mp_http_server *server, int drain_ms)
 	http_pool_free(server->pool);
 	if (server->unavailable != NULL)
 		MHD_destroy_response(server->unavailable);
+	(void)pthread_mutex_destroy(&server->streams_mutex);
 	free(server->networks);
 	free(server->routes);
 	free(server->origin);

@@ -157,6 +157,11 @@ static bool read_principal(const json_t *claims, enum mp_auth want, struct mp_pr
 	return copy_claim(claims, "scope", out->scopes, sizeof(out->scopes));
 }
 
+static int64_t expiry_with_skew(int64_t expires_at_s)
+{
+	return expires_at_s < INT64_MAX - MP_JWT_SKEW_S ? expires_at_s + MP_JWT_SKEW_S : INT64_MAX;
+}
+
 static enum mp_rc check_claims(const struct token_parts *parts, enum mp_auth want, int64_t now_s,
 	struct mp_token_entry *entry)
 {
@@ -170,6 +175,8 @@ static enum mp_rc check_claims(const struct token_parts *parts, enum mp_auth wan
 		!is_in_time(claims, now_s, &entry->expires_at_s) ||
 		!read_principal(claims, want, &entry->principal))
 		rc = MP_UNAUTHENTICATED;
+	else
+		entry->principal.expires_at_s = expiry_with_skew(entry->expires_at_s);
 	json_decref(claims);
 	return rc;
 }
