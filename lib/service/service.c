@@ -327,6 +327,7 @@ static enum mp_rc open_server(struct mp_service *service, char reterr[256])
 		.ctx = service->app,
 		.origin = service->config.public_url,
 		.network_threads = service->spec->network_threads,
+		.connections_max = service->spec->connections_max,
 		.workers = (unsigned)service->config.workers,
 		.ready = ready,
 		.ready_ctx = service,

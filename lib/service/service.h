@@ -35,6 +35,7 @@ struct mp_service_spec {
 	const struct mp_route *routes;
 	size_t routes_count;
 	unsigned network_threads; /* 0: the server's default */
+	unsigned connections_max; /* 0: the server's default */
 	bool standalone; /* no currencies, broker or keys (and no settings for them): the sandbox */
 
 	/*

@@ -51,6 +51,11 @@ static void set_int_if(struct mp_map *map, const char *name, int64_t number)
 		mp_map_set_int(map, name, number);
 }
 
+const char *item_row_sk(struct mp_arena *arena, int64_t seq)
+{
+	return mp_arena_printf(arena, SK_PREFIX_TIMELINE "%06" PRId64, seq);
+}
+
 struct mp_item *item_from_payment(struct mp_arena *arena, const struct payment *p)
 {
 	struct mp_item *item =
@@ -119,8 +124,8 @@ struct mp_item *item_from_capture(
 struct mp_item *item_from_row(
 	struct mp_arena *arena, const struct mp_id *id, const struct payment_row *row)
 {
-	const char *sk = mp_arena_printf(arena, SK_PREFIX_TIMELINE "%06" PRId64, row->seq);
-	struct mp_item *item = new_item(arena, item_payment_pk(arena, id), sk, FORMAT_ROW);
+	struct mp_item *item = new_item(
+		arena, item_payment_pk(arena, id), item_row_sk(arena, row->seq), FORMAT_ROW);
 	struct mp_map *map = mp_item_attrs(item);
 
 	mp_map_set_int(map, "seq", row->seq);

@@ -27,6 +27,7 @@ const char *item_user_pk(struct mp_arena *arena, const struct mp_id *id);
 const char *item_event_pk(struct mp_arena *arena, const struct mp_id *id);
 const char *item_attempt_sk(struct mp_arena *arena, int64_t number);
 const char *item_capture_sk(struct mp_arena *arena, const char *payment_intent);
+const char *item_row_sk(struct mp_arena *arena, int64_t seq);
 
 struct mp_item *item_from_payment(struct mp_arena *arena, const struct payment *payment);
 struct mp_item *item_from_attempt(

@@ -150,6 +150,57 @@ enum mp_rc payment_db_timeline(
 	return MP_OK;
 }
 
+/* --- for those who watch --- */
+
+enum mp_rc payment_db_rows(struct payment_db *db, struct payment_rows *rows, struct mp_arena *arena)
+{
+	const struct mp_query query = {
+		.pk = item_payment_pk(arena, &rows->payment_id),
+		.sk_min = item_row_sk(arena, rows->after_seq + 1),
+		.sk_max = item_row_sk(arena, rows->until_seq),
+		.limit = CHUNK_MAX,
+	};
+	struct mp_page page;
+
+	if (query.pk == NULL || query.sk_min == NULL || query.sk_max == NULL)
+		return MP_NOMEM;
+	enum mp_rc rc = mp_store_query(db->store, &query, arena, &page);
+	if (rc != MP_OK)
+		return rc;
+	struct payment_row *read = mp_arena_array(arena, page.count + 1, sizeof(*read));
+	if (read == NULL)
+		return MP_NOMEM;
+	for (size_t i = 0; rc == MP_OK && i < page.count; i++)
+		rc = item_to_row(page.items[i], &read[i]);
+	if (rc != MP_OK)
+		return rc;
+	rows->rows = read;
+	rows->count = page.count;
+	return MP_OK;
+}
+
+enum mp_rc payment_db_get_many(struct payment_db *db, const struct mp_id *ids, size_t count,
+	struct mp_arena *arena, struct payment *out_payments, bool *out_found)
+{
+	struct mp_key *keys = mp_arena_array(arena, count, sizeof(*keys));
+	struct mp_item **items = mp_arena_array(arena, count, sizeof(struct mp_item *));
+
+	if (keys == NULL || items == NULL)
+		return MP_NOMEM;
+	for (size_t i = 0; i < count; i++) {
+		keys[i] = (struct mp_key){item_payment_pk(arena, &ids[i]), SK_PAYMENT};
+		if (keys[i].pk == NULL)
+			return MP_NOMEM;
+	}
+	enum mp_rc rc = mp_store_batch_get(db->store, keys, count, arena, items);
+	for (size_t i = 0; rc == MP_OK && i < count; i++) {
+		out_found[i] = items[i] != NULL;
+		if (out_found[i])
+			rc = item_to_payment(items[i], db->currencies, &out_payments[i]);
+	}
+	return rc;
+}
+
 /* --- webhooks --- */
 
 static struct mp_id event_id(const struct provider_event *event)

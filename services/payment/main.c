@@ -19,11 +19,15 @@ struct payment_config {
 	int64_t redrive_s;
 	int64_t session_ttl_s;
 	int64_t provider_timeout_ms;
+	int64_t live_poll_ms;
 };
 
 static struct payment_config config;
 
 #define FIELD(name) offsetof(struct payment_config, name)
+
+/* For requests that are answered at once, however many watch. */
+#define CONNECTIONS_BESIDE 1024
 
 /* A session is stored before it is opened: so long may opening it take, or clocks differ. */
 #define SESSION_OPENING_S_MIN 300
@@ -50,6 +54,8 @@ static const struct mp_setting settings[] = {
 		"seconds that a payer has at the provider's page"},
 	{"PROVIDER_TIMEOUT_MS", MP_SETTING_INT, "8000", FIELD(provider_timeout_ms), 100, 60000,
 		NULL, "milliseconds that a call to the provider may take"},
+	{"LIVE_POLL_MS", MP_SETTING_INT, "1000", FIELD(live_poll_ms), 50, 10000, NULL,
+		"milliseconds after which watchers see what another replica wrote"},
 };
 
 /* The running parts; app first: it is what every handler gets. */
@@ -72,6 +78,7 @@ static void stop(void *app)
 	mp_due_close(parts->app.db.redrive);
 	mp_due_close(parts->app.db.sessions);
 	mp_due_close(parts->app.db.events);
+	live_close(parts->app.live); /* behind whoever commits */
 	mp_outbox_close(parts->app.db.outbox);
 	stripe_client_close(parts->stripe);
 	user_client_close(parts->users);
@@ -148,6 +155,8 @@ static enum mp_rc open_db(struct parts *parts, struct mp_service *service)
 		rc = open_due(parts, "session", 2, provider_sessions_due, &db->sessions);
 	if (rc == MP_OK)
 		rc = open_due(parts, "payment", 2, payment_redrive_due, &db->redrive);
+	if (rc == MP_OK)
+		rc = live_open(db, config.live_poll_ms, &parts->app.live);
 	return rc;
 }
 
@@ -189,6 +198,8 @@ static enum mp_rc run(void *app, char reterr[256])
 	if (rc == MP_OK)
 		rc = mp_due_start(parts->app.db.redrive);
 	if (rc == MP_OK)
+		rc = live_start(parts->app.live);
+	if (rc == MP_OK)
 		rc = mp_consumer_open(parts->amqp_url, MP_QUEUE_PAYMENT, payment_handle,
 			&parts->app, &parts->sink, &parts->consumer);
 	return rc;
@@ -203,6 +214,7 @@ int main(int argc, char **argv)
 		.config = &config,
 		.routes = payment_routes,
 		.routes_count = payment_routes_count,
+		.connections_max = LIVE_LISTENERS_MAX + CONNECTIONS_BESIDE,
 		.start = start,
 		.run = run,
 		.stop = stop,

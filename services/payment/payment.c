@@ -53,8 +53,10 @@ enum mp_rc payment_commit(struct payment_app *app, struct payment_work *const *w
 	const struct mp_idempotency *key, int64_t key_expires_at_s, struct mp_arena *arena)
 {
 	enum mp_rc rc = payment_db_commit(&app->db, works, count, key, key_expires_at_s, arena);
-	for (size_t i = 0; rc == MP_OK && i < count; i++)
+	for (size_t i = 0; rc == MP_OK && i < count; i++) {
 		count_work(app, works[i]);
+		live_changed(app->live, &works[i]->payment.id);
+	}
 	return rc;
 }
 

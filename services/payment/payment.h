@@ -3,6 +3,7 @@
 
 #include <stdatomic.h>
 
+#include "live.h"
 #include "metrics/metrics.h"
 #include "payment_db.h"
 #include "payment_types.h"
@@ -24,6 +25,7 @@ struct payment_app {
 	struct users users;
 	struct stripe_secrets webhook_secrets;
 	struct payment_rules rules;
+	struct live *live;	/* those who watch; NULL: nobody can */
 	const char *public_url; /* where the provider sends people back to */
 
 	/* Requests that wait for the provider, so that a slow one leaves workers for the others. */

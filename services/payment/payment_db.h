@@ -107,6 +107,22 @@ struct payment_timeline {
 enum mp_rc payment_db_timeline(struct payment_db *db, struct payment_timeline *timeline,
 	struct mp_arena *arena) MP_MUST_CHECK;
 
+/* Rows of a payment's timeline behind after_seq, up to until_seq: a hundred at most. */
+struct payment_rows {
+	struct mp_id payment_id;
+	int64_t after_seq;
+	int64_t until_seq;
+
+	struct payment_row *rows;
+	size_t count;
+};
+enum mp_rc payment_db_rows(
+	struct payment_db *db, struct payment_rows *rows, struct mp_arena *arena) MP_MUST_CHECK;
+
+/* Records by id, in one read; count is at most MP_BATCH_GET_MAX. out_found[i]: there is one. */
+enum mp_rc payment_db_get_many(struct payment_db *db, const struct mp_id *ids, size_t count,
+	struct mp_arena *arena, struct payment *out_payments, bool *out_found) MP_MUST_CHECK;
+
 /*
  * Keeps a webhook, and the work of looking into it (unless it is done already). MP_EXISTS: it was
  * kept before.

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "json/json.h"
+#include "live_http.h"
 #include "log/log.h"
 #include "payment.h"
 #include "stripe_signature.h"
@@ -56,7 +57,7 @@ static int set_payer_fields(json_t *json, const struct payment *p, bool for_paye
 	return failed;
 }
 
-static json_t *payment_to_json(const struct payment *p, const struct mp_id *reader)
+json_t *payment_to_json(const struct payment *p, const struct mp_id *reader)
 {
 	json_t *json = json_object();
 	int failed = json == NULL;
@@ -221,9 +222,8 @@ static enum mp_rc get_payments(struct mp_request *req, struct mp_response *res, 
 	return items == NULL ? MP_NOMEM : mp_response_list(res, items, list.next);
 }
 
-/* The payment of the path, as the caller may see it. */
-static enum mp_rc find_payment(struct mp_request *req, struct payment_app *app,
-	struct mp_id *out_user, struct payment *out_payment)
+enum mp_rc payment_of_path(struct mp_request *req, struct payment_app *app, struct mp_id *out_user,
+	struct payment *out_payment)
 {
 	struct mp_id id;
 
@@ -241,13 +241,13 @@ static enum mp_rc get_payment(struct mp_request *req, struct mp_response *res, v
 	struct payment payment;
 	struct mp_id user;
 
-	enum mp_rc rc = find_payment(req, ctx, &user, &payment);
+	enum mp_rc rc = payment_of_path(req, ctx, &user, &payment);
 	if (rc != MP_OK)
 		return rc;
 	return mp_response_json(res, 200, payment_to_json(&payment, &user));
 }
 
-static json_t *row_to_json(const struct payment_row *row)
+json_t *payment_row_to_json(const struct payment_row *row)
 {
 	json_t *json = json_object();
 	int failed = json == NULL;
@@ -271,7 +271,7 @@ static enum mp_rc get_timeline(struct mp_request *req, struct mp_response *res, 
 	struct payment_timeline timeline = {.count = 0};
 	struct mp_id user;
 
-	enum mp_rc rc = find_payment(req, app, &user, &payment);
+	enum mp_rc rc = payment_of_path(req, app, &user, &payment);
 	if (rc == MP_OK)
 		rc = mp_request_page(req, &timeline.limit, &timeline.after);
 	if (rc != MP_OK)
@@ -283,7 +283,7 @@ static enum mp_rc get_timeline(struct mp_request *req, struct mp_response *res, 
 		return rc;
 	json_t *items = json_array();
 	for (size_t i = 0; items != NULL && i < timeline.count; i++) {
-		if (json_array_append_new(items, row_to_json(&timeline.rows[i])) != 0) {
+		if (json_array_append_new(items, payment_row_to_json(&timeline.rows[i])) != 0) {
 			json_decref(items);
 			items = NULL;
 		}
@@ -446,6 +446,8 @@ const struct mp_route payment_routes[] = {
 	{"GET", "/v1/payments", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, 0, get_payments},
 	{"GET", "/v1/payments/{id}", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, 0, get_payment},
 	{"GET", "/v1/payments/{id}/timeline", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, 0, get_timeline},
+	{"GET", "/v1/payments/{id}/events", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, 0,
+		get_payment_events},
 	{"POST", "/v1/payments/{id}/retry", MP_AUTH_USER, NULL, MP_KEY_ACCEPTED, 0, 0, post_retry},
 	{"POST", "/v1/payments/{id}/cancel", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, 0, post_cancel},
 	{"POST", "/v1/webhooks/stripe", MP_AUTH_NONE, NULL, MP_KEY_NONE, MP_ROUTE_RAW_BODY,

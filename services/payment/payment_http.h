@@ -2,9 +2,18 @@
 #define MP_PAYMENT_PAYMENT_HTTP_H
 
 #include "http_server/http_server.h"
+#include "payment.h"
 
 /* ctx of the handlers: struct payment_app. */
 extern const struct mp_route payment_routes[];
 extern const size_t payment_routes_count;
+
+/* The payment of the path, as the caller may see it; MP_NOT_FOUND otherwise. */
+enum mp_rc payment_of_path(struct mp_request *req, struct payment_app *app, struct mp_id *out_user,
+	struct payment *out_payment) MP_MUST_CHECK;
+
+/* As the API has them, for the reader; the caller's to free. NULL without memory. */
+json_t *payment_to_json(const struct payment *payment, const struct mp_id *reader);
+json_t *payment_row_to_json(const struct payment_row *row);
 
 #endif

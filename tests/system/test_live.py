@@ -1,0 +1,406 @@
+"""Payments watched live: Server-Sent Events over the gateway, and of one payment service alone."""
+import asyncio
+import base64
+import http.server
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import threading
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+from api import Person, pay_at_provider, wait_for
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+
+from local_system import ROOT
+
+SILENCE_S_MAX = 30
+
+
+class Watch:
+    """One stream of a payment's events."""
+
+    def __init__(self, base, token, payment_id, last_id=None):
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        if last_id is not None:
+            headers["Last-Event-ID"] = str(last_id)
+        self.answer = requests.get(f"{base}/v1/payments/{payment_id}/events", headers=headers,
+                                   stream=True, timeout=SILENCE_S_MAX)
+        self.status = self.answer.status_code
+        self.told = []
+        self.source = self._read()
+
+    def events(self):
+        """(name, id, data) until the body ends, however it does; goes on where it stopped."""
+        return self.source
+
+    def _read(self):
+        event = {}
+        try:
+            for line in self.answer.iter_lines(decode_unicode=True):
+                if line:
+                    field, _, value = line.partition(": ")
+                    event[field] = value
+                elif "data" in event:
+                    told = (event["event"], int(event.get("id", 0)), json.loads(event["data"]))
+                    self.told.append(told)
+                    event = {}
+                    yield told
+                else:
+                    event = {}
+        except (requests.exceptions.ChunkedEncodingError, requests.exceptions.ConnectionError):
+            pass  # cut off
+
+    def until(self, is_right):
+        for event in self.events():
+            if is_right(event):
+                return event
+        raise AssertionError(f"the stream ended before; told: {self.told}")
+
+    def until_state(self, *states):
+        return self.until(lambda e: e[0] == "payment" and e[2]["state"] in states)[2]
+
+    def rows(self):
+        return [data for name, _, data in self.told if name == "timeline"]
+
+    def close(self):
+        self.answer.close()
+
+
+def watch(person, payment, last_id=None):
+    stream = Watch(person.base, person.token, payment["id"], last_id)
+    assert stream.status == 200, stream.answer.text
+    return stream
+
+
+@pytest.fixture
+def ada(moneypal):
+    return Person.register(moneypal.base, "Ada", "Client")
+
+
+@pytest.fixture
+def bob(moneypal):
+    return Person.register(moneypal.base, "Bob", "Provider")
+
+
+def test_a_top_up_is_watched_to_its_end_as_it_happens(moneypal, ada):
+    seconds = []
+    for _ in range(3):  # the quickest counts: other things run on this machine
+        payment = ada.top_up("25.00")
+        payment = ada.wait_checkout_url(payment["id"])
+        stream = watch(ada, payment)
+        assert stream.answer.headers["Content-Type"] == "text/event-stream"
+        assert stream.answer.headers["Cache-Control"] == "no-store"
+        assert stream.until_state("awaiting_provider") == ada.payment(payment["id"])
+        assert pay_at_provider(payment["checkout_url"]).status_code == 303
+        captured = time.monotonic()
+        last = stream.until_state("succeeded")
+        seconds.append(time.monotonic() - captured)
+        assert last["status"] is True
+        assert [event[0] for event in stream.events()] == ["end"]
+        assert stream.told[-1][2] == {"reason": "payment_ended"}
+        assert stream.rows() == ada.timeline(payment["id"])
+        assert [event[1] for event in stream.told if event[0] == "timeline"] == [
+            row["seq"] for row in stream.rows()]
+    assert min(seconds) < 1, seconds
+
+
+def test_who_comes_back_gets_the_rest_and_nothing_twice(moneypal, ada, bob):
+    payment = ada.pay(bob.id, "12.00")
+    ada.wait_checkout_url(payment["id"])
+    stream = watch(ada, payment)
+    first = stream.until(lambda e: e[0] == "timeline")
+    stream.close()
+    rest = watch(ada, payment, last_id=first[1])
+    page = rest.until_state("requires_funding")["checkout_url"]
+    assert pay_at_provider(page).status_code == 303
+    rest.until_state("succeeded")
+    assert [event[0] for event in rest.events()] == ["end"]
+    assert [first[2], *rest.rows()] == ada.timeline(payment["id"])
+    # Once it has ended: the state and the end, at once.
+    again = watch(ada, payment, last_id=rest.rows()[-1]["seq"])
+    assert [event[0] for event in again.events()] == ["payment", "end"]
+
+
+def test_the_payee_watches_without_what_is_the_payers(moneypal, ada, bob):
+    payment = ada.pay(bob.id, "12.00")
+    page = ada.wait_checkout_url(payment["id"])["checkout_url"]
+    stream = watch(bob, payment)
+    assert stream.until_state("requires_funding")["checkout_url"] is None
+    assert pay_at_provider(page).status_code == 303
+    list(stream.events())
+    assert stream.told[-1][0] == "end"
+    assert stream.rows() == bob.timeline(payment["id"])
+    assert len(stream.rows()) < len(ada.timeline(payment["id"]))
+
+
+def test_who_may_not_watch(moneypal, ada, bob):
+    payment = ada.top_up("25.00")
+    assert Watch(bob.base, bob.token, payment["id"]).status == 404
+    assert Watch(ada.base, ada.token, uuid.uuid4()).status == 404
+    assert Watch(ada.base, None, payment["id"]).status == 401
+    assert Watch(ada.base, ada.token + "x", payment["id"]).status == 401
+    for last_id in ("x", "-1", "99999", "9" * 30):
+        refused = Watch(ada.base, ada.token, payment["id"], last_id)
+        assert refused.status == 422
+        assert refused.answer.json()["type"] == "/problems/last_event_id_unknown"
+
+
+def test_a_sixth_stream_is_refused_until_one_is_closed(moneypal, ada):
+    payment = ada.top_up("25.00")
+    streams = [watch(ada, payment) for _ in range(5)]
+    sixth = Watch(ada.base, ada.token, payment["id"])
+    assert sixth.status == 429 and "Retry-After" in sixth.answer.headers
+    assert sixth.answer.json()["type"] == "/problems/too_many_streams"
+    streams.pop().close()
+    # Far less than a heartbeat: the one that has gone is noticed by the one that comes.
+    wait_for(lambda: Watch(ada.base, ada.token, payment["id"]), lambda s: s.status == 200,
+             "a place", 5).close()
+    for stream in streams:
+        stream.close()
+
+
+def test_killed_in_the_middle_and_watched_again(moneypal, ada):
+    payment = ada.top_up("25.00")
+    page = ada.wait_checkout_url(payment["id"])["checkout_url"]
+    stream = watch(ada, payment)
+    stream.until_state("awaiting_provider")
+    moneypal.kill_and_wait("payment")
+    assert not [event for event in stream.events() if event[0] == "end"]
+    seen = stream.rows()
+    again = watch(ada, payment, last_id=seen[-1]["seq"])
+    assert pay_at_provider(page).status_code == 303
+    again.until_state("succeeded")
+    list(again.events())
+    assert again.told[-1][0] == "end"
+    assert seen + again.rows() == ada.timeline(payment["id"])
+
+
+def test_a_restart_ends_streams_without_delay(moneypal, ada):
+    payment = ada.top_up("25.00")
+    stream = watch(ada, payment)
+    stream.until(lambda e: e[0] == "payment")
+    started = time.monotonic()
+    moneypal.kill_and_wait("payment", signal.SIGTERM)
+    assert not [event for event in stream.events() if event[0] == "end"], "it says: come back"
+    assert time.monotonic() - started < 20
+    assert '"event":"stopped"' in moneypal.log_of("payment").read_text()
+
+
+# One payment service alone, with tokens of the test's own making.
+
+
+class Keys:
+    """Stands in for the user service's keys: a JWKS, and tokens signed with its key."""
+
+    def __init__(self):
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        point = self.key.public_key().public_numbers()
+        jwk = {"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": "test",
+               "x": base64url(point.x.to_bytes(32, "big")),
+               "y": base64url(point.y.to_bytes(32, "big"))}
+        body = json.dumps({"keys": [jwk]}).encode()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):  # noqa: N802
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/jwks.json"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def token(self, user_id, expires_in_s=900):
+        now = int(time.time())
+        header = {"alg": "ES256", "typ": "at+jwt", "kid": "test"}
+        claims = {"iss": "moneypal", "aud": "moneypal", "sub": user_id, "sid": str(uuid.uuid4()),
+                  "iat": now - 60, "exp": now + expires_in_s}
+        text = ".".join(base64url(json.dumps(part).encode()) for part in (header, claims))
+        signed = self.key.sign(text.encode(), ec.ECDSA(hashes.SHA256()))
+        r, s = utils.decode_dss_signature(signed)
+        return f"{text}.{base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class PaymentService:
+    """One process of moneypal-payment; the sandbox is the shared system's."""
+
+    def __init__(self, moneypal, folder):
+        self.keys = Keys()
+        build = ROOT / os.environ.get("BUILD", "build")
+        self.log = folder / "log"
+        environment = {
+            "LISTEN": "127.0.0.1:0",
+            "DATA_DIR": str(folder / "data"),
+            "PUBLIC_URL": "http://127.0.0.1:8080",
+            "AMQP_URL": "amqp://nobody:nothing@127.0.0.1:1/%2f",
+            "JWKS_URL": self.keys.url,
+            "USER_URL": "http://127.0.0.1:1",
+            "TOKEN_URL": "http://127.0.0.1:1/oauth/token",
+            "CLIENT_SECRET": "not-asked-for-0123456789",
+            "STRIPE_API_BASE": moneypal.url_of("sandbox"),
+            "STRIPE_SECRET_KEY": moneypal.secret("stripe_secret_key"),
+            "STRIPE_WEBHOOK_SECRET": "whsec_not_asked_for",
+            **{name: text for name, text in os.environ.items() if name.endswith("SAN_OPTIONS")},
+        }
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                [build / "services" / "payment" / "moneypal-payment"], env=environment, stderr=log)
+        told = wait_for(lambda: re.search(r'"event":"listening".*"port":(\d+)',
+                                          self.log.read_text()), bool, "payment", 20)
+        self.base = f"http://127.0.0.1:{told.group(1)}"
+        self.port = int(told.group(1))
+
+    def stop(self):
+        self.process.terminate()
+        status = self.process.wait(20)
+        self.keys.server.shutdown()
+        return status
+
+    def call(self, method, path, token, body=None):
+        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": str(uuid.uuid4())}
+        return requests.request(method, self.base + path, json=body, headers=headers, timeout=20)
+
+    def top_up(self, token):
+        body = {"paid_to": None, "payment_amount": "20.00"}
+        answer = wait_for(lambda: self.call("POST", "/v1/payments", token, body),
+                          lambda a: a.status_code != 503, "keys", 10)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    def cpu_s(self):
+        fields = open(f"/proc/{self.process.pid}/stat").read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def pss_kib(self):
+        text = open(f"/proc/{self.process.pid}/smaps_rollup").read()
+        return int(re.search(r"^Pss:\s+(\d+) kB", text, re.M).group(1))
+
+
+@pytest.fixture
+def alone(moneypal, tmp_path):
+    service = PaymentService(moneypal, tmp_path)
+    yield service
+    assert service.stop() == 0, service.log.read_text()[-4000:]
+
+
+def test_a_stream_ends_with_its_token(alone):
+    user_id = str(uuid.uuid4())
+    payment = alone.top_up(alone.keys.token(user_id))
+    # Clocks may differ by 30 s: so long a token is taken after its end.
+    stream = Watch(alone.base, alone.keys.token(user_id, expires_in_s=4 - 30), payment["id"])
+    assert stream.status == 200
+    started = time.monotonic()
+    events = list(stream.events())
+    assert events[-1][::2] == ("end", {"reason": "token_expired"})
+    assert 2 < time.monotonic() - started < 12
+    assert Watch(alone.base, alone.keys.token(user_id, expires_in_s=-31),
+                 payment["id"]).status == 401
+
+
+USERS, STREAMS_EACH, BUSY, BUSY_S = 200, 5, 64, 3
+
+
+class Listener:
+    """A stream as bytes, so that a thousand of them cost the test little."""
+
+    def __init__(self):
+        self.bytes = b""
+        self.ended = False
+
+    async def open(self, port, token, payment_id):
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", port)
+        self.writer.write(f"GET /v1/payments/{payment_id}/events HTTP/1.1\r\nHost: x\r\n"
+                          f"Authorization: Bearer {token}\r\n\r\n".encode())
+
+    async def follow(self):
+        while data := await self.reader.read(65536):
+            self.bytes += data
+        self.ended = True
+
+    async def told(self, text, seconds_max):
+        deadline = time.monotonic() + seconds_max
+        while text not in self.bytes:
+            assert time.monotonic() < deadline and not self.ended, self.bytes[-500:]
+            await asyncio.sleep(0.02)
+
+
+async def busy(port, token, payment_id, until, seconds):
+    """Request after request on one connection; how long each took."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    while time.monotonic() < until:
+        started = time.monotonic()
+        writer.write(f"GET /v1/payments/{payment_id} HTTP/1.1\r\nHost: x\r\n"
+                     f"Authorization: Bearer {token}\r\n\r\n".encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200"), head
+        await reader.readexactly(int(re.search(rb"Content-Length: (\d+)", head).group(1)))
+        seconds.append(time.monotonic() - started)
+    writer.close()
+
+
+async def crowd(alone, tokens, payments):
+    listeners = [Listener() for _ in range(USERS * STREAMS_EACH)]
+    before_kib = alone.pss_kib()
+    for i, listener in enumerate(listeners):
+        await listener.open(alone.port, tokens[i % USERS], payments[i % USERS]["id"])
+    tasks = [asyncio.create_task(listener.follow()) for listener in listeners]
+    for listener in listeners:
+        await listener.told(b"event: payment", 30)
+    kib_each = (alone.pss_kib() - before_kib) / len(listeners)
+    cpu_s = alone.cpu_s()
+    await asyncio.sleep(4)
+    idle_share = (alone.cpu_s() - cpu_s) / 4
+
+    # Everybody is busy, and one payment changes: its five watchers hear of it meanwhile.
+    times = [[] for _ in range(BUSY)]
+    until = time.monotonic() + BUSY_S
+    work = [asyncio.create_task(busy(alone.port, tokens[i], payments[i]["id"], until, times[i]))
+            for i in range(BUSY)]
+    await asyncio.sleep(BUSY_S / 3)
+    canceled = await asyncio.to_thread(
+        alone.call, "POST", f"/v1/payments/{payments[-1]['id']}/cancel", tokens[-1])
+    assert canceled.status_code in (200, 202), canceled.text
+    for listener in listeners[USERS - 1::USERS]:
+        await listener.told(b'"event":"payment.canceled"', 5)
+    await asyncio.gather(*work)
+    for task in tasks:
+        task.cancel()
+    left = sum(listener.ended for listener in listeners)
+    for listener in listeners:
+        listener.writer.close()
+    return kib_each, idle_share, times, left
+
+
+def test_a_thousand_idle_listeners_and_64_busy_connections_starve_nobody(alone):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))
+    tokens = [alone.keys.token(str(uuid.uuid4())) for _ in range(USERS)]
+    with ThreadPoolExecutor(8) as pool:
+        payments = list(pool.map(alone.top_up, tokens))
+    kib_each, idle_share, times, left = asyncio.run(crowd(alone, tokens, payments))
+    counts = [len(each) for each in times]
+    slowest = max(max(each) for each in times)
+    print(f"{kib_each:.1f} KiB a listener, {idle_share:.1%} of a core while idle; "
+          f"{sum(counts) / BUSY_S:.0f} requests/s, slowest {slowest:.3f} s")
+    assert left <= STREAMS_EACH, "only those of the payment that has ended may have ended"
+    assert kib_each < 64
+    assert idle_share < 0.10
+    assert min(counts) * 4 > max(counts), counts
+    assert slowest < 2, slowest
