@@ -12,6 +12,7 @@
 #include "http_client/http_client.h"
 #include "json/json.h"
 #include "log/log.h"
+#include "service/store_settings.h"
 
 #define EXIT_WRONG_USE 2
 #define DRAIN_MS 3000
@@ -23,9 +24,10 @@
 static const struct mp_setting common_settings[] = {
 	{"LISTEN", MP_SETTING_TEXT, "127.0.0.1:0", FIELD(listen), 0, 0, NULL,
 		"address and port to listen on"},
-	{"DATA_DIR", MP_SETTING_TEXT, NULL, FIELD(data_dir), 0, 0, NULL,
-		"folder of the embedded engine, made when absent"},
-	{"STORE", MP_SETTING_CHOICE, "rocksdb", FIELD(store), 0, 0, "rocksdb", "storage engine"},
+	{"DATA_DIR", MP_SETTING_TEXT, "", FIELD(data_dir), 0, 0, NULL,
+		"folder of the embedded engine, made when absent; required with STORE=rocksdb"},
+	{"STORE", MP_SETTING_CHOICE, "rocksdb", FIELD(store), 0, 0, "rocksdb|dynamodb",
+		"storage engine"},
 	{"LOG_LEVEL", MP_SETTING_CHOICE, "info", FIELD(log_level), 0, 0, "debug|info|warn|error",
 		"least level that is logged"},
 	{"PUBLIC_URL", MP_SETTING_TEXT, NULL, FIELD(public_url), 0, 0, NULL,
@@ -53,13 +55,14 @@ struct tables {
 		size_t count;
 		void *target;
 		bool loaded;
-	} items[3];
+	} items[4];
 	size_t count;
 };
 
 struct mp_service {
 	const struct mp_service_spec *spec;
 	struct mp_service_config config;
+	struct store_settings store_settings;
 	struct tables tables;
 	struct mp_currencies currencies;
 	struct mp_store *store;
@@ -104,6 +107,8 @@ static void collect_tables(struct mp_service *service)
 	const struct mp_service_spec *spec = service->spec;
 
 	add_table(&service->tables, common_settings, COUNT(common_settings), &service->config);
+	add_table(&service->tables, store_settings_table, store_settings_count,
+		&service->store_settings);
 	if (!spec->standalone)
 		add_table(&service->tables, shared_settings, COUNT(shared_settings),
 			&service->config);
@@ -182,6 +187,10 @@ static enum mp_rc check_values(struct mp_service *service, struct mp_buf *proble
 
 	good = check_url(config->public_url, "PUBLIC_URL", problems) && good;
 	good = check_origin(config->public_url, problems) && good;
+	if (config->store != NULL && service->store_settings.region != NULL)
+		good = store_settings_check(config->store, config->data_dir,
+			       &service->store_settings, problems) &&
+		       good;
 	if (!service->spec->standalone) {
 		good = check_url(config->jwks_url, "JWKS_URL", problems) && good;
 		good = check_currencies(service, problems) && good;
@@ -231,7 +240,7 @@ static void print_help(const struct mp_service *service)
 
 	mp_buf_init(&out, 65536);
 	mp_buf_addf(&out,
-		"Usage: moneypal-%s [--help | --version | --check-config]\n\n"
+		"Usage: moneypal-%s [--help | --version | --check-config | --print-table]\n\n"
 		"Runs until SIGTERM, SIGINT or SIGHUP. Its settings come from the environment; a "
 		"secret "
 		"NAME\n"
@@ -292,13 +301,9 @@ static enum mp_rc ready(void *ctx, char reterr[160])
 static enum mp_rc open_store(struct mp_service *service, char reterr[256])
 {
 	struct mp_sink sink = mp_service_sink(service);
-	const struct mp_store_config store = {
-		.engine = service->config.store,
-		.directory = service->config.data_dir,
-		.table = service->spec->name,
-	};
 
-	return mp_store_open(&store, &sink, &service->store, reterr);
+	return store_settings_open(service->config.store, service->config.data_dir,
+		service->spec->name, &service->store_settings, &sink, &service->store, reterr);
 }
 
 static enum mp_rc open_verifier(struct mp_service *service, struct mp_verifier *out_verifier)
@@ -385,6 +390,25 @@ static int serve(struct mp_service *service)
 	return rc == MP_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* For the code that makes a deployment's tables: needs no setting but TABLE_PREFIX. */
+static int print_table(struct mp_service *service)
+{
+	struct mp_buf out;
+
+	mp_buf_init(&out, 65536);
+	enum mp_rc rc = mp_config_load(
+		store_settings_table, store_settings_count, &service->store_settings, &out);
+	if (rc == MP_OK) {
+		store_settings_print_table(service->spec->name, &service->store_settings, &out);
+		mp_config_done(
+			store_settings_table, store_settings_count, &service->store_settings);
+		rc = mp_buf_rc(&out);
+	}
+	(void)fputs(mp_buf_text(&out), rc == MP_OK ? stdout : stderr);
+	mp_buf_done(&out);
+	return rc == MP_OK ? EXIT_SUCCESS : EXIT_WRONG_USE;
+}
+
 static int load_and_serve(struct mp_service *service, bool check_only)
 {
 	int status = check_settings(service);
@@ -416,9 +440,12 @@ int mp_service_main(int argc, char **argv, const struct mp_service_spec *spec)
 		(void)printf("moneypal-%s %s\n", spec->name, MP_VERSION);
 		return EXIT_SUCCESS;
 	}
+	if (argc == 2 && strcmp(option, "--print-table") == 0)
+		return print_table(&service);
 	if (argc > 2 || (argc == 2 && !check_only)) {
 		(void)fprintf(stderr,
-			"moneypal-%s takes --help, --version or --check-config, not %s.\n",
+			"moneypal-%s takes --help, --version, --check-config or --print-table, not "
+			"%s.\n",
 			spec->name, argc > 2 ? argv[2] : option);
 		return EXIT_WRONG_USE;
 	}

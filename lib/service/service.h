@@ -16,7 +16,7 @@
 struct mp_service_config {
 	const char *listen;	     /* LISTEN */
 	const char *data_dir;	     /* DATA_DIR: folder of the embedded engine */
-	const char *store;	     /* STORE: rocksdb */
+	const char *store;	     /* STORE: rocksdb, dynamodb */
 	const char *log_level;	     /* LOG_LEVEL */
 	const char *currencies_text; /* CURRENCIES, see docs/MONEY.md */
 	const char *amqp_url;	     /* AMQP_URL, secret */
@@ -56,7 +56,10 @@ struct mp_store *mp_service_store(struct mp_service *service);
 const struct mp_currencies *mp_service_currencies(struct mp_service *service);
 struct mp_sink mp_service_sink(struct mp_service *service);
 
-/* main's body. Answers --help, --version, --check-config. Returns the exit status. */
+/*
+ * main's body. Answers --help, --version, --check-config and --print-table. Returns the exit
+ * status.
+ */
 int mp_service_main(int argc, char **argv, const struct mp_service_spec *spec);
 
 #endif

@@ -227,6 +227,35 @@ static void every_wrong_setting_is_told_at_once(void **state)
 	assert_int_equal(run_once(&child, "--check-config", values), 2);
 }
 
+static void engines_ask_for_their_settings(void **state)
+{
+	static const char *const no_folder[] = {"DATA_DIR=", NULL};
+	static const char *const no_region[] = {"STORE=dynamodb", "DATA_DIR=", NULL};
+	static const char *const right[] = {
+		"STORE=dynamodb", "DATA_DIR=", "AWS_REGION=eu-central-1", NULL};
+	static const char *const no_keys[] = {"STORE=dynamodb", "AWS_REGION=eu-central-1",
+		"AWS_ACCESS_KEY_ID=", "AWS_CONTAINER_CREDENTIALS_FULL_URI=", NULL};
+	struct child child;
+
+	assert_int_equal(run_once(&child, "--check-config", no_folder), 2);
+	assert_has(&child, "DATA_DIR is required.");
+	assert_int_equal(run_once(&child, "--check-config", no_region), 2);
+	assert_has(&child, "AWS_REGION is required with STORE=dynamodb.");
+	assert_int_equal(run_once(&child, "--check-config", right), 0);
+	assert_int_equal(run_once(&child, NULL, no_keys), 1);
+	assert_has(&child, "There are no AWS credentials");
+}
+
+static void the_table_is_printed(void **state)
+{
+	static const char *const prefix[] = {"TABLE_PREFIX=staging-", "PUBLIC_URL=", NULL};
+	struct child child;
+
+	assert_int_equal(run_once(&child, "--print-table", prefix), 0);
+	assert_has(&child, "\"TableName\":\"staging-test\"");
+	assert_has(&child, "\"AttributeName\":\"expires_at\"");
+}
+
 static void the_public_url_is_an_origin(void **state)
 {
 	static const char *const wrong[] = {"http://127.0.0.1:8080/", "https://pay.example.com/app",
@@ -355,6 +384,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(arguments_are_answered),
 		cmocka_unit_test(every_wrong_setting_is_told_at_once),
 		cmocka_unit_test(the_public_url_is_an_origin),
+		cmocka_unit_test(engines_ask_for_their_settings),
+		cmocka_unit_test(the_table_is_printed),
 		cmocka_unit_test(a_service_serves_until_it_is_told_to_stop),
 		cmocka_unit_test(running_requests_are_answered_before_the_end),
 		cmocka_unit_test(what_does_not_start_says_why_and_ends),

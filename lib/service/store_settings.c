@@ -1,0 +1,90 @@
+#include "service/store_settings.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/text.h"
+
+#define FIELD(name) offsetof(struct store_settings, name)
+#define TABLE_NAME_SIZE 256
+
+/* AWS's own names where it has some: so its containers set them. */
+const struct mp_setting store_settings_table[] = {
+	{"TABLE_PREFIX", MP_SETTING_TEXT, "moneypal-", FIELD(table_prefix), 0, 0, NULL,
+		"of the DynamoDB tables' names; the service's name follows"},
+	{"CREATE_TABLES", MP_SETTING_BOOL, "false", FIELD(create_tables), 0, 0, NULL,
+		"makes an absent DynamoDB table: for development only"},
+	{"DYNAMODB_ENDPOINT", MP_SETTING_TEXT, "", FIELD(endpoint), 0, 0, NULL,
+		"http://host:port of a DynamoDB; AWS's own of the region when not set"},
+	{"AWS_REGION", MP_SETTING_TEXT, "", FIELD(region), 0, 0, NULL,
+		"of the DynamoDB tables, such as eu-central-1"},
+	{"AWS_ACCESS_KEY_ID", MP_SETTING_TEXT, "", FIELD(access_key_id), 0, 0, NULL,
+		"a key to sign with; without one the container's endpoint is asked"},
+	{"AWS_SECRET_ACCESS_KEY", MP_SETTING_SECRET, "", FIELD(secret_access_key), 0, 0, NULL,
+		"the key's secret"},
+	{"AWS_SESSION_TOKEN", MP_SETTING_SECRET, "", FIELD(session_token), 0, 0, NULL,
+		"of a key that ends"},
+	{"AWS_CONTAINER_CREDENTIALS_FULL_URI", MP_SETTING_TEXT, "", FIELD(container_uri), 0, 0,
+		NULL, "hands out keys that are renewed (EKS Pod Identity, ECS)"},
+	{"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", MP_SETTING_TEXT, "", FIELD(container_token_file),
+		0, 0, NULL, "its content goes there as Authorization"},
+};
+const size_t store_settings_count = sizeof(store_settings_table) / sizeof(store_settings_table[0]);
+
+bool store_settings_check(const char *engine, const char *directory,
+	const struct store_settings *settings, struct mp_buf *problems)
+{
+	bool dynamodb = strcmp(engine, "dynamodb") == 0;
+	bool good = true;
+
+	if (!dynamodb && directory[0] == '\0') {
+		(void)mp_buf_adds(problems, "DATA_DIR is required.\n");
+		good = false;
+	}
+	if (dynamodb && settings->region[0] == '\0') {
+		(void)mp_buf_adds(problems, "AWS_REGION is required with STORE=dynamodb.\n");
+		good = false;
+	}
+	return good;
+}
+
+static enum mp_rc table_name(
+	const char *service, const struct store_settings *settings, char out_name[TABLE_NAME_SIZE])
+{
+	return mp_text_format(out_name, TABLE_NAME_SIZE, "%s%s", settings->table_prefix, service);
+}
+
+enum mp_rc store_settings_open(const char *engine, const char *directory, const char *service,
+	const struct store_settings *settings, const struct mp_sink *sink,
+	struct mp_store **out_store, char reterr[256])
+{
+	char table[TABLE_NAME_SIZE];
+
+	if (table_name(service, settings, table) != MP_OK)
+		table[0] = '\0'; /* refused by name, where one is needed */
+	const struct mp_store_config config = {
+		.engine = engine,
+		.directory = directory,
+		.table = table,
+		.aws = {.region = settings->region,
+			.endpoint = settings->endpoint,
+			.access_key_id = settings->access_key_id,
+			.secret_access_key = settings->secret_access_key,
+			.session_token = settings->session_token,
+			.container_uri = settings->container_uri,
+			.container_token_file = settings->container_token_file},
+		.create_table = settings->create_tables,
+	};
+	return mp_store_open(&config, sink, out_store, reterr);
+}
+
+void store_settings_print_table(
+	const char *service, const struct store_settings *settings, struct mp_buf *out)
+{
+	char table[TABLE_NAME_SIZE];
+
+	if (table_name(service, settings, table) == MP_OK)
+		mp_store_print_table(table, out);
+	else
+		out->rc = MP_TOO_LARGE;
+}
