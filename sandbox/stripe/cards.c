@@ -18,7 +18,7 @@ static const struct test_card {
 	{"4000 0000 0000 9995", "has insufficient funds",
 		{"card_declined", "insufficient_funds", "Your card has insufficient funds."}},
 	{"4000 0000 0000 0069", "has expired", {"expired_card", NULL, "Your card has expired."}},
-	{"4000 0000 0000 0127", "has another security code",
+	{"4000 0000 0000 0127", "has a wrong security code",
 		{"incorrect_cvc", NULL, "Your card's security code is incorrect."}},
 	{"4000 0000 0000 0119", "cannot be processed now",
 		{"processing_error", NULL,
