@@ -29,7 +29,13 @@ build:
 	@tools/build build
 	@tools/web build
 
-run: setup build
+# Without the tests, which are most of what there is to build.
+PROGRAMS := $(foreach service,$(notdir $(wildcard services/*)),services/$(service)/moneypal-$(service)) \
+	sandbox/stripe/moneypal-sandbox-stripe
+
+run: setup
+	@TARGETS="$(PROGRAMS)" tools/build build
+	@tools/web build
 	@/usr/bin/setpriv --pdeathsig TERM deploy/local/launch run
 
 ready:
@@ -53,6 +59,7 @@ bench: build
 clean:
 	@deploy/local/launch clean
 	@rm -rf build build-clang build-asan build-node web/dist web/node_modules web/test-results
+	@echo 'removed what was built'
 
 clean-room:
 	@tools/clean-room
