@@ -47,13 +47,15 @@ demo:
 test:
 	@tools/test
 
-unit: build
+unit:
+	@tools/build build
 	@tools/unit build
 
 check:
 	@tools/check
 
-bench: build
+bench:
+	@tools/build build
 	@bench/run
 
 clean:
