@@ -118,10 +118,10 @@ static enum mp_rc take_over(
 	if (rc == MP_OK)
 		rc = mp_jwt_keys_set(tokens->verifier_keys, jwks);
 	if (rc == MP_OK) {
+		/* Read under the lock: a rotation by command and the minute's reload may meet. */
+		(void)pthread_rwlock_wrlock(&tokens->keys_lock);
 		json_t *gone_jwk = tokens->active;
 		json_t *gone_jwks = tokens->jwks;
-
-		(void)pthread_rwlock_wrlock(&tokens->keys_lock);
 		tokens->active = jwk;
 		tokens->jwks = jwks;
 		tokens->active_since_ms = active->changed_at_ms;
