@@ -60,7 +60,7 @@ bench:
 
 clean:
 	@deploy/local/launch clean
-	@rm -rf build build-clang build-asan build-node web/dist web/node_modules web/test-results
+	@rm -rf .venv build build-clang build-asan build-node web/dist web/node_modules web/test-results
 	@echo 'removed what was built'
 
 clean-room:
