@@ -85,6 +85,7 @@ TABLE = {
         ("GET", "/v1/payments"): Row(USER, 200),
         ("GET", "/v1/payments/{id}"): Row(USER, 200, stranger=STRANGERS),
         ("GET", "/v1/payments/{id}/timeline"): Row(USER, 200, stranger=STRANGERS),
+        ("GET", "/v1/payments/{id}/events"): Row(USER, 200, stranger=STRANGERS),
         ("POST", "/v1/payments/{id}/retry"): Row(USER, 409, {"source": "wallet"}, payee=403,
                                                  stranger=STRANGERS),
         ("POST", "/v1/payments/{id}/cancel"): Row(USER, 409, payee=403, stranger=STRANGERS),
