@@ -195,8 +195,6 @@ static bool accept_all(struct mp_http_server *server)
 			return true;
 		if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO || errno == EPERM)
 			continue; /* about one connection that is gone again */
-		mp_sink_report(&server->config.sink, "accept", MP_BUSY,
-			"cannot accept connections: out of files or memory");
 		return false;
 	}
 }
@@ -215,7 +213,11 @@ static void *acceptor_run(void *arg)
 		int ready = poll(fds, 2, paused ? ACCEPT_PAUSE_MS : -1);
 		if (fds[0].revents != 0)
 			return NULL;
+		bool was_paused = paused;
 		paused = ready >= 0 && !accept_all(server);
+		if (paused && !was_paused) /* told once, however long it lasts */
+			mp_sink_report(&server->config.sink, "accept", MP_BUSY,
+				"cannot accept connections: out of files or memory");
 	}
 }
 
