@@ -123,6 +123,8 @@ static void a_signed_token_tells_who_calls(void **state)
 			assert_string_equal(principal.subject, USER);
 			assert_string_equal(principal.session, SESSION);
 			assert_string_equal(principal.scopes, "");
+			/* Not before the last moment at which it is taken. */
+			assert_int_equal(principal.expires_at_s, NOW_S + 900 + MP_JWT_SKEW_S);
 		}
 		assert_int_equal(mp_jwt_sign(f->key, &service_claims, token), MP_OK);
 		assert_int_equal(mp_jwt_verify(f->keys, MP_AUTH_SERVICE, token, strlen(token),
