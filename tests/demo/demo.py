@@ -4,6 +4,7 @@
 Usage: make demo            against http://127.0.0.1:8080 (PORT= for another port)
        make demo BASE=URL   against any deployment whose provider is the sandbox
 """
+import json
 import os
 import pathlib
 import sys
@@ -30,9 +31,14 @@ def say(text):
     print(textwrap.fill(text, 88, initial_indent="   ", subsequent_indent="   "))
 
 
+def shown(value):
+    """As the API says it: "true", not Python's True."""
+    return "-" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
 def table(rows, *columns):
     """Prints the named columns of rows, as wide as they need."""
-    lines = [[str(row.get(c) if row.get(c) is not None else "-") for c in columns] for row in rows]
+    lines = [[shown(row.get(c)) for c in columns] for row in rows]
     widths = [max(len(line[i]) for line in [list(columns), *lines]) for i in range(len(columns))]
     for number, line in enumerate([list(columns), *lines]):
         text = "   " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
