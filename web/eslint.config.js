@@ -3,7 +3,7 @@ import hooks from 'eslint-plugin-react-hooks';
 import ts from 'typescript-eslint';
 
 export default ts.config(
-	{ ignores: ['dist', 'src/api/generated', 'test-results'] },
+	{ ignores: ['dist', 'public/docs', 'src/api/generated', 'test-results'] },
 	js.configs.recommended,
 	ts.configs.recommendedTypeChecked,
 	{

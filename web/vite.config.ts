@@ -35,6 +35,27 @@ function mantineVariables(): Plugin {
 	};
 }
 
+/** The viewer of /docs, and the contracts that it shows; public/docs has the page. */
+function apiDocs(): Plugin {
+	const viewer = ['swagger-ui.css', 'swagger-ui-bundle.js', 'swagger-ui-standalone-preset.js'];
+	const services = ['user', 'wallet', 'payment', 'billing', 'email'];
+	return {
+		name: 'api-docs',
+		apply: 'build',
+		generateBundle() {
+			const emit = (fileName: string, from: string) =>
+				this.emitFile({
+					type: 'asset',
+					fileName: `docs/${fileName}`,
+					source: readFileSync(join(import.meta.dirname, from)),
+				});
+			for (const file of viewer) emit(file, `node_modules/swagger-ui-dist/${file}`);
+			for (const service of services)
+				emit(`${service}.yaml`, `../services/${service}/openapi.yaml`);
+		},
+	};
+}
+
 /** A .gz beside every text: the gateway sends it as it is (gzip_static). */
 function compressed(): Plugin {
 	let folder = '';
@@ -47,7 +68,7 @@ function compressed(): Plugin {
 		closeBundle() {
 			const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
 			for (const file of files.filter(name =>
-				/\.(html|js|css|svg|webmanifest|txt)$/.test(name),
+				/\.(html|js|css|svg|webmanifest|txt|yaml)$/.test(name),
 			)) {
 				const text = readFileSync(join(folder, file));
 				const small = gzipSync(text, { level: constants.Z_BEST_COMPRESSION });
@@ -58,7 +79,7 @@ function compressed(): Plugin {
 }
 
 export default defineConfig({
-	plugins: [react(), mantineVariables(), compressed()],
+	plugins: [react(), mantineVariables(), apiDocs(), compressed()],
 	build: { target: 'es2022', assetsInlineLimit: 0, sourcemap: false },
 	css: { modules: { localsConvention: 'camelCaseOnly' } },
 	server: { proxy: { '/v1': process.env.GATEWAY ?? 'http://127.0.0.1:8080' } },

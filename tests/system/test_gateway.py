@@ -1,6 +1,7 @@
 """The gateway alone, in front of stand-ins that say what reached them: routes, limits, headers."""
 
 import json
+import re
 import socket
 import subprocess
 import threading
@@ -433,3 +434,20 @@ class TestRates:
         url = slow.base + "/v1/webhooks/stripe"
         statuses = {requests.post(url, data=b"{}", timeout=10).status_code for _ in range(100)}
         assert statuses == {200}
+
+
+@pytest.mark.skipif(not (ROOT / "web" / "dist").is_dir(), reason="the web UI is not built")
+def test_docs_show_the_contracts_of_all_services(gateway):
+    answer = requests.get(f"{gateway.base}/docs", timeout=10, allow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (308, "/docs/")
+    page = requests.get(f"{gateway.base}/docs/", timeout=10)
+    assert page.status_code == 200
+    assert "script-src 'self';" in page.headers["Content-Security-Policy"]
+    named = re.findall(r'(?:src|href)="(/[^"]+)"', page.text)
+    assert len(named) == 5
+    for path in [*named, *(f"/docs/{service}.yaml" for service in SERVICES)]:
+        answer = requests.get(gateway.base + path, timeout=10)
+        assert answer.status_code == 200 and answer.content, path
+    for service in SERVICES:
+        shown = requests.get(f"{gateway.base}/docs/{service}.yaml", timeout=10).content
+        assert shown == (ROOT / "services" / service / "openapi.yaml").read_bytes()
