@@ -1,8 +1,8 @@
 # The front door: `make` lists what can be done. Building itself is Meson's.
 #
 # PORT (8080), VAR (var) and BIND (127.0.0.1) choose where `make run` runs; YES=1 answers yes;
-# T=name is one test.
-export PORT VAR BIND BUILD YES T
+# T=name is one test; STORE=dynamodb runs it on DynamoDB Local.
+export PORT VAR BIND BUILD YES T STORE
 
 .PHONY: help setup build run ready demo test unit check bench clean clean-room
 .DEFAULT_GOAL := help
@@ -20,7 +20,8 @@ help:
 	@echo 'make setup   install what make run needs, only'
 	@echo 'make clean   remove what these made: builds, data, logs, secrets'
 	@echo
-	@echo 'PORT=8080 VAR=var BIND=127.0.0.1 choose where it runs; YES=1 does not ask.'
+	@echo 'PORT=8080 VAR=var BIND=127.0.0.1 choose where it runs; YES=1 does not ask;'
+	@echo 'STORE=dynamodb runs it on DynamoDB Local, fetched from Amazon.'
 
 setup:
 	@tools/setup run

@@ -97,8 +97,9 @@ enum mp_rc mp_dynamo_refusal(
 	if (strcmp(error, "ValidationException") == 0)
 		return MP_INVALID;
 	if (strcmp(error, "ResourceNotFoundException") == 0) {
-		mp_dynamo_trouble(
-			db, MP_NOT_FOUND, "There is no table %s at %s.", db->table, db->endpoint);
+		if (strcmp(operation, "DescribeTable") != 0) /* which asks whether there is one */
+			mp_dynamo_trouble(db, MP_NOT_FOUND, "There is no table %s at %s.",
+				db->table, db->endpoint);
 		return MP_NOT_FOUND;
 	}
 	if (is_about_keys(error))

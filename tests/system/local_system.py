@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "deploy" / "local"))
 
 from moneypal_local import parts, secret_files, supervisor, system  # noqa: E402
-from moneypal_local.settings import PORT_OFFSETS, Refused, Settings  # noqa: E402
+from moneypal_local.settings import PORT_OFFSETS, Refused, Settings, cache_of  # noqa: E402
 
 START_S_MAX = 150
 STOP_S_MAX = 30
@@ -34,6 +34,8 @@ class LocalSystem:
             build=Path(build or ROOT / os.environ.get("BUILD", "build")).resolve(),
             requests_per_s=requests_per_s,
             sign_ons_per_s=sign_ons_per_s,
+            store=os.environ.get("STORE") or "rocksdb",
+            cache=cache_of(os.environ),
         )
         self.settings = replace(self.settings, port=port or free_port(self.settings))
         self.output = self.settings.var.with_name(self.settings.var.name + ".output")
@@ -106,6 +108,8 @@ class LocalSystem:
             "BUILD": str(settings.build),
             "GATEWAY_RATE": str(settings.requests_per_s),
             "GATEWAY_SIGN_ON_RATE": str(settings.sign_ons_per_s),
+            "STORE": settings.store,
+            "MONEYPAL_CACHE": str(settings.cache),
             **more,
         }
 

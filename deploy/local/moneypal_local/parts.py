@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from . import probes
+from .settings import ROOT
 
 # code : ISO exponent : the provider's exponent : the provider's least charge; the first is the
 # deployment's default.
@@ -36,6 +37,7 @@ class Part:
     # What the kernel sends when supervisord is gone; nginx must end its workers.
     orphan_signal: str = "KILL"
     stop_as_group: bool = True
+    stage: int = 1  # parts of a stage start together, when those of the stage before can serve
 
     @property
     def control_name(self):
@@ -43,9 +45,11 @@ class Part:
 
 
 def all_parts(settings):
-    """Every part, in the order of starting: the port mapper first, the gateway last."""
+    """Every part, in the order of starting: what others cannot start without first."""
     services = [_service(settings, name) for name in SERVICES]
-    return [_epmd(settings), _broker(settings), *services, _sandbox(settings), _gateway(settings)]
+    databases = [_dynamodb(settings)] if settings.store == "dynamodb" else []
+    return [_epmd(settings), *databases, _broker(settings), *services, _sandbox(settings),
+            _gateway(settings)]
 
 
 def _epmd(settings):
@@ -61,6 +65,25 @@ def _epmd(settings):
         group_order=10,
         stop_s_max=2,
         ports=("epmd",),
+        stage=0,
+    )
+
+
+def _dynamodb(settings):
+    """Amazon's own, for one machine. It has no option to listen on one address only."""
+    port = settings.port_of("dynamodb")
+    return Part(
+        name="dynamodb",
+        what="DynamoDB Local",
+        command=[ROOT / "tools/dynamodb-local", "run", port, settings.data / "dynamodb"],
+        probe=lambda: probes.tcp(port),
+        start_s_max=60,
+        group="dynamodb",
+        group_order=15,
+        stop_s_max=5,
+        environment={"MONEYPAL_CACHE": settings.cache},
+        ports=("dynamodb",),
+        stage=0,
     )
 
 
@@ -130,8 +153,7 @@ def _service(settings, name):
 def _common_environment(settings, name):
     environment = {
         "LISTEN": settings.address_of(name),
-        "DATA_DIR": settings.data / name,
-        "STORE": "rocksdb",
+        **_store_environment(settings, name),
         "LOG_LEVEL": "info",
         "CURRENCIES": CURRENCIES,
         "AMQP_URL_FILE": settings.secrets / "amqp_url",
@@ -143,6 +165,19 @@ def _common_environment(settings, name):
         environment["CLIENT_ID"] = name
         environment["CLIENT_SECRET_FILE"] = settings.secrets / f"client_{name}"
     return environment
+
+
+def _store_environment(settings, name):
+    if settings.store == "rocksdb":
+        return {"STORE": "rocksdb", "DATA_DIR": settings.data / name}
+    return {
+        "STORE": "dynamodb",
+        "DYNAMODB_ENDPOINT": settings.url_of("dynamodb"),
+        "CREATE_TABLES": "true",
+        "AWS_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "local",  # DynamoDB Local takes any
+        "AWS_SECRET_ACCESS_KEY_FILE": settings.secrets / "aws_secret_access_key",
+    }
 
 
 def _own_environment(settings):
@@ -212,6 +247,7 @@ def _gateway(settings):
         stop_s_max=3,
         ports=("gateway",),
         orphan_signal="TERM",
+        stage=2,
     )
 
 

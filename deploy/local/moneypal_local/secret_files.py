@@ -24,6 +24,7 @@ def make(settings):
     _make_once(folder / "stripe_webhook_secret", "whsec_" + secrets.token_hex(24))
     _make_once(folder / "rabbitmq_password", secrets.token_hex(24))
     _make_once(folder / "erlang_cookie", secrets.token_hex(24))
+    _make_once(folder / "aws_secret_access_key", secrets.token_hex(20))
     for client in CLIENTS:
         _make_once(folder / f"client_{client}", secrets.token_hex(24))
     _write_clients(folder)

@@ -19,7 +19,9 @@ PORT_OFFSETS = {
     "broker": 10,
     "broker_distribution": 11,
     "epmd": 12,
+    "dynamodb": 13,
 }
+STORES = ("rocksdb", "dynamodb")
 PORT_MAX = 65535 - max(PORT_OFFSETS.values())
 
 # The control socket's path must fit into a socket address (108 bytes), with room for the name
@@ -41,6 +43,8 @@ class Settings:
     build: Path = ROOT / "build"
     requests_per_s: int = 100  # per client address, at the gateway
     sign_ons_per_s: int = 2  # POST /v1/users and POST /v1/sessions, per client address
+    store: str = "rocksdb"
+    cache: Path = Path("/nonexistent")  # where DynamoDB Local was fetched to
 
     @property
     def data(self):
@@ -87,14 +91,26 @@ def from_environment(environment=os.environ):
         build=_absolute(environment.get("BUILD") or "build"),
         requests_per_s=number_of(environment, "GATEWAY_RATE", 100, 1, 1_000_000),
         sign_ons_per_s=number_of(environment, "GATEWAY_SIGN_ON_RATE", 2, 1, 1_000_000),
+        store=environment.get("STORE") or "rocksdb",
+        cache=cache_of(environment),
     )
     check(settings)
     return settings
 
 
+def cache_of(environment):
+    """The same folder as tools/dynamodb-local has."""
+    if given := environment.get("MONEYPAL_CACHE"):
+        return _absolute(given)
+    caches = environment.get("XDG_CACHE_HOME") or Path(environment.get("HOME") or "~") / ".cache"
+    return Path(caches).expanduser() / "moneypal"
+
+
 def check(settings):
     """Refuses what the programs' configuration files could not carry."""
-    for path in (ROOT, settings.var, settings.build):
+    if settings.store not in STORES:
+        raise Refused(f"STORE is {settings.store}; it must be {' or '.join(STORES)}.")
+    for path in (ROOT, settings.var, settings.build, settings.cache):
         if not re.fullmatch(r"[A-Za-z0-9/._+@-]+", str(path)):
             raise Refused(
                 f"The path {path} has a character other than letters, digits and / . _ + @ -,"

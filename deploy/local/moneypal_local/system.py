@@ -65,9 +65,9 @@ class System:
     def start(self):
         """Starts everything in its order. False if it was asked to stop meanwhile."""
         self.supervisor.start()
-        mapper, *middle, gateway = self.parts
         # The broker takes longest and the services wait for it by themselves: all at once.
-        for stage in ([mapper], middle, [gateway]):
+        for number in sorted({part.stage for part in self.parts}):
+            stage = [part for part in self.parts if part.stage == number]
             for part in stage:
                 self.supervisor.start_part(part)
             if not self._wait_ready(stage):
