@@ -61,7 +61,8 @@ bench:
 
 clean:
 	@deploy/local/launch clean
-	@rm -rf .venv build build-clang build-asan build-node web/dist web/node_modules web/test-results
+	@rm -rf .venv build build-clang build-asan build-node web/dist web/node_modules web/test-results \
+		web/src/api/generated
 	@echo 'removed what was built'
 
 clean-room:
