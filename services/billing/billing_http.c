@@ -65,6 +65,8 @@ static void read_time(struct mp_request *req, const char *name, int64_t *out_ms,
 
 	if (text != NULL && mp_time_parse(text, out_ms) != MP_OK)
 		wrong(req, name, "must be a time as RFC 3339 writes it: 2026-11-23T00:00:00Z", rc);
+	else if (text != NULL && *out_ms < 1)
+		*out_ms = 1; /* no id is of a time before 1970, and 0 says that none was given */
 }
 
 static enum mp_rc read_filter(struct mp_request *req, struct billing_filter *out)
