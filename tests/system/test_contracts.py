@@ -54,7 +54,8 @@ def ada(moneypal):
 
 @pytest.mark.parametrize("service, more", [
     ("wallet", ("--include-tag", "wallets")),
-    ("payment", ()),
+    # A stream has no end while its payment has none; test_live.py compares it with the other reads.
+    ("payment", ("--exclude-operation-id", "watchPayment")),
     ("billing", ()),
     ("email", ()),
 ])

@@ -1,25 +1,18 @@
 """Payments watched live: Server-Sent Events over the gateway, and of one payment service alone."""
 import asyncio
-import base64
-import http.server
 import json
 import os
 import re
 import resource
 import signal
-import subprocess
-import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
+from alone import Alone, Keys
 from api import Person, pay_at_provider, wait_for
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, utils
-
-from local_system import ROOT
 
 SILENCE_S_MAX = 30
 
@@ -194,84 +187,19 @@ def test_a_restart_ends_streams_without_delay(moneypal, ada):
     assert '"event":"stopped"' in moneypal.log_of("payment").read_text()
 
 
-# One payment service alone, with tokens of the test's own making.
-
-
-class Keys:
-    """Stands in for the user service's keys: a JWKS, and tokens signed with its key."""
-
-    def __init__(self):
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        point = self.key.public_key().public_numbers()
-        jwk = {"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": "test",
-               "x": base64url(point.x.to_bytes(32, "big")),
-               "y": base64url(point.y.to_bytes(32, "big"))}
-        body = json.dumps({"keys": [jwk]}).encode()
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):  # noqa: N802
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/jwks.json"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def token(self, user_id, expires_in_s=900):
-        now = int(time.time())
-        header = {"alg": "ES256", "typ": "at+jwt", "kid": "test"}
-        claims = {"iss": "moneypal", "aud": "moneypal", "sub": user_id, "sid": str(uuid.uuid4()),
-                  "iat": now - 60, "exp": now + expires_in_s}
-        text = ".".join(base64url(json.dumps(part).encode()) for part in (header, claims))
-        signed = self.key.sign(text.encode(), ec.ECDSA(hashes.SHA256()))
-        r, s = utils.decode_dss_signature(signed)
-        return f"{text}.{base64url(r.to_bytes(32, 'big') + s.to_bytes(32, 'big'))}"
-
-
-def base64url(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-class PaymentService:
-    """One process of moneypal-payment; the sandbox is the shared system's."""
+class PaymentAlone(Alone):
+    """One payment service by itself; the provider's sandbox is the shared system's."""
 
     def __init__(self, moneypal, folder):
         self.keys = Keys()
-        build = ROOT / os.environ.get("BUILD", "build")
-        self.log = folder / "log"
-        environment = {
-            "LISTEN": "127.0.0.1:0",
-            "DATA_DIR": str(folder / "data"),
-            "PUBLIC_URL": "http://127.0.0.1:8080",
-            "AMQP_URL": "amqp://nobody:nothing@127.0.0.1:1/%2f",
-            "JWKS_URL": self.keys.url,
-            "USER_URL": "http://127.0.0.1:1",
-            "TOKEN_URL": "http://127.0.0.1:1/oauth/token",
-            "CLIENT_SECRET": "not-asked-for-0123456789",
-            "STRIPE_API_BASE": moneypal.url_of("sandbox"),
-            "STRIPE_SECRET_KEY": moneypal.secret("stripe_secret_key"),
-            "STRIPE_WEBHOOK_SECRET": "whsec_not_asked_for",
-            **{name: text for name, text in os.environ.items() if name.endswith("SAN_OPTIONS")},
-        }
-        with open(self.log, "wb") as log:
-            self.process = subprocess.Popen(
-                [build / "services" / "payment" / "moneypal-payment"], env=environment, stderr=log)
-        told = wait_for(lambda: re.search(r'"event":"listening".*"port":(\d+)',
-                                          self.log.read_text()), bool, "payment", 20)
-        self.base = f"http://127.0.0.1:{told.group(1)}"
-        self.port = int(told.group(1))
+        super().__init__("payment", folder, self.keys.url,
+                         STRIPE_API_BASE=moneypal.url_of("sandbox"),
+                         STRIPE_SECRET_KEY=moneypal.secret("stripe_secret_key"))
+        self.port = int(self.base.rpartition(":")[2])
 
     def stop(self):
-        self.process.terminate()
-        status = self.process.wait(20)
         self.keys.server.shutdown()
-        return status
+        return super().stop()
 
     def call(self, method, path, token, body=None):
         headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": str(uuid.uuid4())}
@@ -295,23 +223,24 @@ class PaymentService:
 
 @pytest.fixture
 def alone(moneypal, tmp_path):
-    service = PaymentService(moneypal, tmp_path)
+    service = PaymentAlone(moneypal, tmp_path)
     yield service
     assert service.stop() == 0, service.log.read_text()[-4000:]
 
 
 def test_a_stream_ends_with_its_token(alone):
     user_id = str(uuid.uuid4())
-    payment = alone.top_up(alone.keys.token(user_id))
+    payment = alone.top_up(alone.keys.of_user(sub=user_id))
+    now = int(time.time())
     # Clocks may differ by 30 s: so long a token is taken after its end.
-    stream = Watch(alone.base, alone.keys.token(user_id, expires_in_s=4 - 30), payment["id"])
+    token = alone.keys.of_user(sub=user_id, iat=now - 900, exp=now + 4 - 30)
+    stream = Watch(alone.base, token, payment["id"])
     assert stream.status == 200
     started = time.monotonic()
     events = list(stream.events())
     assert events[-1][::2] == ("end", {"reason": "token_expired"})
     assert 2 < time.monotonic() - started < 12
-    assert Watch(alone.base, alone.keys.token(user_id, expires_in_s=-31),
-                 payment["id"]).status == 401
+    assert Watch(alone.base, token, payment["id"]).status == 401
 
 
 USERS, STREAMS_EACH, BUSY, BUSY_S = 200, 5, 64, 3
@@ -395,7 +324,7 @@ async def crowd(alone, tokens, payments):
 def test_a_thousand_idle_listeners_and_64_busy_connections_starve_nobody(alone):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))
-    tokens = [alone.keys.token(str(uuid.uuid4())) for _ in range(USERS)]
+    tokens = [alone.keys.of_user() for _ in range(USERS)]
     with ThreadPoolExecutor(8) as pool:
         payments = list(pool.map(alone.top_up, tokens))
     kib_each, idle_share, times, left = asyncio.run(crowd(alone, tokens, payments))
