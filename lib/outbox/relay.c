@@ -15,6 +15,7 @@
 #define SWEEP_SHARE 50 /* of the time, at most one part in so many is spent on reading for sweeps */
 #define REFUSED_PAUSE_MS_MAX 30000
 #define DOWN_PAUSE_MS_MAX 2000
+#define YOUNG_MS 3000 /* rows that another replica is likely to be publishing */
 
 enum mp_rc mp_relay_init(
 	struct mp_relay *relay, const struct mp_outbox_config *config, const struct mp_wire *wire)
@@ -27,6 +28,8 @@ enum mp_rc mp_relay_init(
 	relay->sink = config->sink;
 	relay->page_limit = MP_RELAY_BATCH_MAX;
 	relay->pause_ms = SWEEP_PAUSE_MS;
+	relay->shared = mp_store_is_shared(config->store);
+	mp_lease_init(&relay->lease, config->store, "OUTBOX");
 	mp_buf_init(&relay->scratch, MP_EVENT_BYTES_MAX);
 	relay->waiting = mp_gauge("moneypal_outbox_rows", NULL,
 		"Rows that the last sweep found waiting; at most 500 a partition while the broker "
@@ -52,6 +55,8 @@ void mp_relay_done(struct mp_relay *relay)
 {
 	if (relay->wire.close != NULL)
 		relay->wire.close(relay->wire.ctx);
+	if (relay->shared)
+		mp_lease_release(&relay->lease);
 	mp_arena_free(relay->rows_arena);
 	mp_arena_free(relay->bodies_arena);
 	mp_buf_done(&relay->scratch);
@@ -369,12 +374,38 @@ static enum mp_rc advance(struct mp_relay *relay, const struct mp_page *page)
 	return MP_OK;
 }
 
+/* Where the table is shared, another replica may be the one that sweeps. */
+static bool may_sweep(struct mp_relay *relay, int64_t now_ms)
+{
+	int64_t wall_ms = mp_clock_ms();
+	int64_t again_ms;
+
+	if (!relay->shared || mp_lease_hold(&relay->lease, wall_ms, &again_ms))
+		return true;
+	relay->next_sweep_ms = now_ms + (again_ms - wall_ms);
+	relay->down = false; /* no sweep of ours finds out: the next commit does */
+	return false;
+}
+
+/* Rows that their own process is publishing just now are left to it; a dead one's grow old. */
+static void pass_young(const struct mp_relay *relay, struct mp_page *page)
+{
+	int64_t young_ms = mp_clock_ms() - YOUNG_MS;
+
+	for (size_t i = 0; relay->shared && i < page->count; i++) {
+		const struct mp_attr *written = mp_map_get(&page->items[i]->attrs, "written");
+		if (written != NULL && written->type == MP_VALUE_INT &&
+			written->as.number > young_ms)
+			page->items[i] = NULL;
+	}
+}
+
 bool mp_relay_sweep_step(struct mp_relay *relay, int64_t now_ms)
 {
 	struct mp_page page;
 
 	if (!relay->sweeping) {
-		if (now_ms < relay->next_sweep_ms)
+		if (now_ms < relay->next_sweep_ms || !may_sweep(relay, now_ms))
 			return false;
 		begin_sweep(relay);
 	}
@@ -390,6 +421,7 @@ bool mp_relay_sweep_step(struct mp_relay *relay, int64_t now_ms)
 		/* The first rows of a sweep find out whether a broker that was away is back. */
 		bool probe = !relay->down || relay->found == 0;
 		count_rows(relay, &page);
+		pass_young(relay, &page);
 		if (probe)
 			rc = relay_items(relay, page.items, page.count);
 		if (relay->down)

@@ -1,6 +1,7 @@
 #ifndef MP_OUTBOX_RELAY_H
 #define MP_OUTBOX_RELAY_H
 
+#include "outbox/lease.h"
 #include "outbox/wire.h"
 
 #include "metrics/metrics.h"
@@ -14,6 +15,9 @@
  * outcome was unknown, and whatever failed the first time. The sweep alone would be right; the
  * first way is what makes it fast, as a partition's start is where erased rows pile up until the
  * engine compacts them away.
+ *
+ * Where several replicas share a table, one of them sweeps, under a lease, and passes by rows so
+ * young that whoever committed them is at it: each row is published once, unless its process died.
  */
 #define MP_RELAY_BATCH_MAX 500
 
@@ -40,6 +44,9 @@ struct mp_relay {
 	struct mp_message messages[MP_RELAY_BATCH_MAX];
 	struct mp_key keys[MP_RELAY_BATCH_MAX]; /* for batch_get and erase */
 	struct mp_item *items[MP_RELAY_BATCH_MAX];
+
+	bool shared;	       /* the table, with other replicas */
+	struct mp_lease lease; /* of sweeping, where it is shared */
 
 	bool down; /* the broker: rows are only counted until a publish works again */
 

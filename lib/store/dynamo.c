@@ -180,6 +180,7 @@ static enum mp_rc open_parts(
 static const struct mp_store_engine dynamo_engine = {
 	.name = "dynamodb",
 	.txn_ops_max = TXN_OPS_MAX,
+	.shared = true,
 	.batch_get = mp_dynamo_batch_get,
 	.query = mp_dynamo_query,
 	.scan = mp_dynamo_scan,

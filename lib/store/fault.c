@@ -104,6 +104,7 @@ struct mp_store *mp_fault_store_new(struct mp_store *inner)
 	*fault = (struct fault){
 		.engine = {.name = "fault",
 			.txn_ops_max = inner->engine->txn_ops_max,
+			.shared = inner->engine->shared,
 			.batch_get = fault_batch_get,
 			.query = fault_query,
 			.scan = fault_scan,

@@ -80,6 +80,11 @@ size_t mp_store_txn_ops_max(const struct mp_store *store)
 	return store->engine->txn_ops_max;
 }
 
+bool mp_store_is_shared(const struct mp_store *store)
+{
+	return store->engine->shared;
+}
+
 static enum mp_rc check_keys(const struct mp_key *keys, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {

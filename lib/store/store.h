@@ -137,6 +137,9 @@ enum mp_rc mp_txn_commit(struct mp_txn *txn, size_t *reterr_op) MP_MUST_CHECK;
 /* How many operations one transaction may have on this engine: 100 on DynamoDB, 4096 on RocksDB. */
 size_t mp_store_txn_ops_max(const struct mp_store *store);
 
+/* Whether other processes may use the same table at once: several replicas of a service. */
+bool mp_store_is_shared(const struct mp_store *store);
+
 /*
  * Removes items whatever their version, present or not: for rows that have done their work (outbox,
  * due, expired). Not atomic over the keys; repeat after a failure.
@@ -155,6 +158,7 @@ void mp_store_close(struct mp_store *store);
 struct mp_store_engine {
 	const char *name;
 	size_t txn_ops_max;
+	bool shared; /* among processes */
 	enum mp_rc (*batch_get)(void *engine, const struct mp_key *keys, size_t count,
 		struct mp_arena *arena, struct mp_item **out_items);
 	enum mp_rc (*query)(void *engine, const struct mp_query *query, struct mp_arena *arena,

@@ -9,6 +9,7 @@
 #include "wallet_events.h"
 #include "wallet_http.h"
 
+#define COMMITTERS_SHARED 8
 #define SETTING(field) offsetof(struct settings, field)
 
 struct settings {
@@ -30,8 +31,8 @@ static const struct mp_setting settings_table[] = {
 		NULL, "transfers that may wait; beyond it requests are answered 503"},
 	{"CACHE_ACCOUNTS", MP_SETTING_INT, "16384", SETTING(cache_accounts), 1024, 10000000, NULL,
 		"accounts kept in memory, about 200 bytes each"},
-	{"COMMITTERS", MP_SETTING_INT, "1", SETTING(committers), 1, COMMITTER_THREADS_MAX, NULL,
-		"batches in flight at once; 1 is right for rocksdb"},
+	{"COMMITTERS", MP_SETTING_INT, "0", SETTING(committers), 0, COMMITTER_THREADS_MAX, NULL,
+		"batches in flight at once; 0: 1 on rocksdb, 8 on dynamodb"},
 };
 
 /* What start opened. The wallet is what handlers get. */
@@ -46,6 +47,14 @@ static void stop(void *app)
 	mp_outbox_close(parts.outbox);
 	parts.wallet = NULL;
 	parts.outbox = NULL;
+}
+
+/* A write to a table far away takes its time, whatever is in it; RocksDB gathers by itself. */
+static unsigned committers(const struct mp_store *store)
+{
+	if (settings.committers > 0)
+		return (unsigned)settings.committers;
+	return mp_store_is_shared(store) ? COMMITTERS_SHARED : 1;
 }
 
 static enum mp_rc open_parts(struct mp_service *service)
@@ -70,7 +79,7 @@ static enum mp_rc open_parts(struct mp_service *service)
 		.psp_shards = (uint32_t)settings.psp_shards,
 		.committer =
 			{
-				.threads = (unsigned)settings.committers,
+				.threads = committers(mp_service_store(service)),
 				.batch_max = (size_t)settings.batch_max,
 				.queue_max = (size_t)settings.queue_max,
 				.cache_accounts = (size_t)settings.cache_accounts,
