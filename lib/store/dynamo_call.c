@@ -13,7 +13,8 @@
 #define SCRATCH_BYTES_MAX (64u << 20)
 #define BODY_BYTES_MAX (32u << 20) /* a transaction of 4 MB whose texts are all escapes */
 #define ATTEMPT_MS_MAX 3000
-#define ATTEMPT_MS_MIN 50
+/* An attempt that is cut short would make a write ambiguous that so far was proven not written. */
+#define ATTEMPT_MS_MIN 500
 #define DEPTH_MAX 64 /* each of an item's levels is up to four of the JSON's */
 
 /* Waits before a repetition: the first, and the most. */

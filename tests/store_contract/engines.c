@@ -78,6 +78,6 @@ static void dynamodb_place_free(void *place)
 
 const struct contract_engine contract_engines[] = {
 	{"rocksdb", rocksdb_place_new, rocksdb_open_place, rocksdb_place_free, 100},
-	{"dynamodb", dynamodb_place_new, dynamodb_open_place, dynamodb_place_free, 25},
+	{"dynamodb", dynamodb_place_new, dynamodb_open_place, dynamodb_place_free, 15},
 };
 const size_t contract_engines_count = sizeof(contract_engines) / sizeof(contract_engines[0]);

@@ -28,13 +28,14 @@ class LocalSystem:
     Tests that need other rates or binaries give them; the default is no limit that a test meets.
     """
 
-    def __init__(self, var, port=None, build=None, requests_per_s=100_000, sign_ons_per_s=100_000):
+    def __init__(self, var, port=None, build=None, requests_per_s=100_000, sign_ons_per_s=100_000,
+                 store=None):
         self.settings = Settings(
             var=Path(var).resolve(),
             build=Path(build or ROOT / os.environ.get("BUILD", "build")).resolve(),
             requests_per_s=requests_per_s,
             sign_ons_per_s=sign_ons_per_s,
-            store=os.environ.get("STORE") or "rocksdb",
+            store=store or os.environ.get("STORE") or "rocksdb",
             cache=cache_of(os.environ),
         )
         self.settings = replace(self.settings, port=port or free_port(self.settings))
