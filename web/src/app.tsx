@@ -61,7 +61,11 @@ function Inside() {
 		return (
 			<Navigate
 				to="/log-on"
-				state={{ from: location, expired: session.expired } satisfies Door}
+				state={
+					session.why === 'left'
+						? null
+						: ({ from: location, expired: session.why === 'expired' } satisfies Door)
+				}
 				replace
 			/>
 		);

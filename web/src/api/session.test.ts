@@ -25,7 +25,7 @@ it('a token is renewed before its end, and not earlier', async () => {
 it('without a session nothing is asked', async () => {
 	localStorage.clear();
 	await restore();
-	expect(sessionNow()).toEqual({ status: 'out', expired: false });
+	expect(sessionNow()).toEqual({ status: 'out', why: 'never-in' });
 	expect(world.calls).toEqual([]);
 });
 
@@ -53,7 +53,7 @@ it('a session that ended is told as expired, and asked for only once', async () 
 	server.use(http.get('*/v1/wallets/me/all', () => problem(401, 'unauthenticated')));
 	const { response } = await api.GET('/v1/wallets/me/all');
 	expect(response.status).toBe(401);
-	expect(sessionNow()).toEqual({ status: 'out', expired: true });
+	expect(sessionNow()).toEqual({ status: 'out', why: 'expired' });
 	await api.GET('/v1/wallets/me/all');
 	expect(refreshes()).toBe(2);
 });

@@ -11,7 +11,9 @@ export type User = components['schemas']['User'];
 type Answer = components['schemas']['Session'];
 
 export type Session =
-	{ status: 'unknown' } | { status: 'out'; expired: boolean } | { status: 'in'; user: User };
+	| { status: 'unknown' }
+	| { status: 'out'; why: 'never-in' | 'expired' | 'left' }
+	| { status: 'in'; user: User };
 
 const LOCK = 'moneypal-session';
 const HINT = 'moneypal.logged-on'; // not a secret: whether asking for a refresh is worth a call
@@ -26,7 +28,7 @@ const listeners = new Set<() => void>();
 // Signing out in one tab signs out all of them.
 const tabs = typeof BroadcastChannel === 'undefined' ? null : new BroadcastChannel(LOCK);
 tabs?.addEventListener('message', event => {
-	if (event.data === 'out' && session.status === 'in') become({ status: 'out', expired: false });
+	if (event.data === 'out' && session.status === 'in') become({ status: 'out', why: 'left' });
 	if (event.data === 'in' && session.status === 'out') void restore();
 });
 
@@ -105,7 +107,7 @@ async function refresh(): Promise<string | null> {
 	const response = await alone(() => call('/v1/sessions/refresh', { method: 'POST' }));
 	if (response.ok) return accept((await response.json()) as Answer);
 	if (response.status !== 401 && response.status !== 403) throw await problem(response);
-	become({ status: 'out', expired: session.status === 'in' });
+	become({ status: 'out', why: session.status === 'in' ? 'expired' : 'never-in' });
 	return null;
 }
 
@@ -126,7 +128,7 @@ export async function accessToken(refused?: string): Promise<string | null> {
 /** At the start: goes on with the session that the cookie has, if there is one. */
 export async function restore(): Promise<void> {
 	if (hint(undefined) === null) {
-		become({ status: 'out', expired: false });
+		become({ status: 'out', why: 'never-in' });
 		return;
 	}
 	await renew();
@@ -135,7 +137,7 @@ export async function restore(): Promise<void> {
 export async function signOut() {
 	const response = await alone(() => call('/v1/sessions/current', { method: 'DELETE' }));
 	if (!response.ok) throw await problem(response);
-	become({ status: 'out', expired: false });
+	become({ status: 'out', why: 'left' });
 	tabs?.postMessage('out');
 }
 
