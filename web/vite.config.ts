@@ -56,6 +56,20 @@ function apiDocs(): Plugin {
 	};
 }
 
+/** The font is asked for with the page, so that also the first screen is in it. */
+function fontPreloaded(): Plugin {
+	return {
+		name: 'font-preloaded',
+		apply: 'build',
+		transformIndexHtml(_html, { bundle = {} }) {
+			const font = Object.keys(bundle).find(name => /inter-latin-wght.*woff2$/.test(name));
+			if (font === undefined) throw new Error('the font is not in the bundle');
+			const attrs = { rel: 'preload', as: 'font', type: 'font/woff2', crossorigin: true };
+			return [{ tag: 'link', attrs: { ...attrs, href: `/${font}` }, injectTo: 'head' }];
+		},
+	};
+}
+
 /** A .gz beside every text: the gateway sends it as it is (gzip_static). */
 function compressed(): Plugin {
 	let folder = '';
@@ -79,7 +93,7 @@ function compressed(): Plugin {
 }
 
 export default defineConfig({
-	plugins: [react(), mantineVariables(), apiDocs(), compressed()],
+	plugins: [react(), mantineVariables(), fontPreloaded(), apiDocs(), compressed()],
 	build: { target: 'es2022', assetsInlineLimit: 0, sourcemap: false },
 	css: { modules: { localsConvention: 'camelCaseOnly' } },
 	server: { proxy: { '/v1': process.env.GATEWAY ?? 'http://127.0.0.1:8080' } },

@@ -172,7 +172,7 @@ export class App {
 		await page.locator('input[name=card_number]').fill(number);
 		await page.locator('input[name=expiry]').fill('12 / 34');
 		await page.locator('input[name=cvc]').fill('123');
-		await page.locator('form button[type=submit]').first().click();
+		await page.getByRole('button', { name: /^Pay \d/ }).click();
 	}
 
 	async startTopUp(amount: string) {

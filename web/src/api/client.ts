@@ -46,3 +46,9 @@ export async function told<T>(
 	if (!response.ok || data === undefined) throw problemOf(response, error);
 	return data;
 }
+
+/** The same where the answer has no body. */
+export async function done(answer: Promise<{ error?: unknown; response: Response }>) {
+	const { error, response } = await answer;
+	if (!response.ok) throw problemOf(response, error);
+}

@@ -21,7 +21,7 @@ export type Tone = 'good' | 'wait' | 'bad' | 'plain';
 
 const WORDS: Record<PaymentState, { word: string; tone: Tone }> = {
 	created: { word: 'Starting', tone: 'wait' },
-	awaiting_provider: { word: 'Waiting for the card', tone: 'wait' },
+	awaiting_provider: { word: 'Awaiting card', tone: 'wait' },
 	settling: { word: 'On its way', tone: 'wait' },
 	requires_funding: { word: 'Needs funding', tone: 'wait' },
 	closing: { word: 'Ending', tone: 'plain' },

@@ -169,6 +169,7 @@ export const fullName = (person: Pick<Person, 'first_name' | 'last_name'>) =>
 	`${person.first_name} ${person.last_name}`;
 
 const IDS_MAX = 20;
+const ID = /^[0-9a-f-]{36}$/; // and not system:psp
 
 async function namesOf(ids: string[], signal: AbortSignal): Promise<Person[]> {
 	const asked: Promise<Person[]>[] = [];
@@ -189,6 +190,7 @@ export function useNames(ids: readonly (string | null | undefined)[]): (id: stri
 		() =>
 			[...new Set(ids)]
 				.filter(id => id != null)
+				.filter(id => ID.test(id))
 				.filter(id => id !== me.id && client.getQueryData(['name', id]) === undefined)
 				.sort(),
 		[ids, me.id, client],

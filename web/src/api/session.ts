@@ -141,6 +141,20 @@ export async function signOut() {
 	tabs?.postMessage('out');
 }
 
+/** Ends the sessions on all devices. */
+export async function signOutEverywhere() {
+	const bearer = await accessToken();
+	const response = await alone(() =>
+		call('/v1/sessions', {
+			method: 'DELETE',
+			headers: bearer === null ? {} : { Authorization: `Bearer ${bearer}` },
+		}),
+	);
+	if (!response.ok && response.status !== 401) throw await problem(response);
+	become({ status: 'out', why: 'left' });
+	tabs?.postMessage('out');
+}
+
 /** For tests. */
 export function forgetSession() {
 	session = { status: 'unknown' };

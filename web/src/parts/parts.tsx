@@ -49,7 +49,7 @@ export function Notice({
 			{icon ?? <Icon name={TONE_ICON[tone]} />}
 			<div>
 				{title && <div className={css.noticeTitle}>{title}</div>}
-				{children}
+				<div>{children}</div>
 			</div>
 		</div>
 	);
@@ -145,14 +145,16 @@ export function Row({
 				<Icon name={icon} size={20} />
 			</span>
 			<span className={css.rowMain}>
-				<span className={`${css.rowTitle} one-line`}>{title}</span>
-				<span className={`${css.rowSub} one-line`}>{sub}</span>
-			</span>
-			<span className={css.rowEnd}>
-				<span className={`${css.rowAmount} ${isIn ? css.rowAmountIn : ''} amount`}>
-					{amount}
+				<span className={css.rowLine}>
+					<span className={`${css.rowTitle} one-line`}>{title}</span>
+					<span className={`${css.rowAmount} ${isIn ? css.rowAmountIn : ''} amount`}>
+						{amount}
+					</span>
 				</span>
-				{end}
+				<span className={css.rowLine}>
+					<span className={`${css.rowSub} one-line`}>{sub}</span>
+					<span className={css.rowEnd}>{end}</span>
+				</span>
 			</span>
 		</>
 	);

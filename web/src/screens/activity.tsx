@@ -93,9 +93,7 @@ function Statement() {
 	const currency = currencies.find(each => each === asked) ?? currencies[0];
 	const query = useInfiniteQuery({ ...entriesQuery(currency), enabled: currency !== undefined });
 	const items = query.data?.pages.flatMap(page => page.items) ?? [];
-	const nameOf = useNames(
-		items.map(entry => entry.counterparty).filter(id => id !== 'system:psp'),
-	);
+	const nameOf = useNames(items.map(entry => entry.counterparty));
 	return (
 		<>
 			{currencies.length > 1 && (

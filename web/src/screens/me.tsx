@@ -1,7 +1,7 @@
 import {
 	Anchor,
 	Button,
-	Group,
+	PasswordInput,
 	SegmentedControl,
 	Stack,
 	Text,
@@ -11,11 +11,11 @@ import {
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useState, type FormEvent } from 'react';
 import { Link } from 'react-router';
-import { api, told } from '../api/client';
+import { api, done, told } from '../api/client';
 import type { Tone } from '../api/payments';
 import { asProblem, type Problem } from '../api/problem';
 import { mailsQuery, useMe, type Mail } from '../api/queries';
-import { signOut, userChanged } from '../api/session';
+import { signOut, signOutEverywhere, userChanged } from '../api/session';
 import { announce } from '../lib/announce';
 import { shortTime } from '../lib/dates';
 import { useFields } from '../lib/fields';
@@ -170,17 +170,92 @@ function Notices() {
 	);
 }
 
-function SignOut() {
+const PASSWORD_LABELS = { current_password: 'Current password', new_password: 'New password' };
+const PASSWORD_CHARS_MIN = 8;
+
+function Password() {
+	const me = useMe();
+	const { form, field, values, setValues, refuse, refuseBy } = useFields(
+		{ current_password: '', new_password: '' },
+		PASSWORD_LABELS,
+	);
 	const [problem, setProblem] = useState<Problem | null>(null);
 	const [isBusy, setBusy] = useState(false);
-	const leave = async () => {
+	const [isChanged, setChanged] = useState(false);
+
+	async function change(event: FormEvent) {
+		event.preventDefault();
+		setProblem(null);
+		setChanged(false);
+		const missing = {
+			...(values.current_password === '' && {
+				current_password: 'Enter the password that you have now.',
+			}),
+			...(values.new_password.length < PASSWORD_CHARS_MIN && {
+				new_password: `Choose a password of at least ${PASSWORD_CHARS_MIN} characters.`,
+			}),
+		};
+		if (!refuse(missing) || isBusy) return;
 		setBusy(true);
 		try {
-			await signOut();
+			await done(api.POST('/v1/users/me/password', { body: values }));
+			setValues({ current_password: '', new_password: '' });
+			setChanged(true);
+		} catch (error) {
+			const problem = asProblem(error);
+			if (!refuseBy(problem)) setProblem(problem);
+		}
+		setBusy(false);
+	}
+
+	const shown = (label: string) => ({ 'aria-label': label, tabIndex: 0 });
+	return (
+		<form ref={form} onSubmit={change} noValidate>
+			<Stack gap="md">
+				{/* For password managers: whose password it is. */}
+				<input
+					hidden
+					name="username"
+					autoComplete="username"
+					value={me.user_name}
+					readOnly
+				/>
+				<PasswordInput
+					{...field('current_password')}
+					autoComplete="current-password"
+					visibilityToggleButtonProps={shown('Show what you have now')}
+				/>
+				<PasswordInput
+					{...field('new_password')}
+					description="8 characters or more. Your other devices are signed out."
+					autoComplete="new-password"
+					visibilityToggleButtonProps={shown('Show what you will have')}
+				/>
+				{problem && <Trouble error={problem} />}
+				{isChanged && (
+					<Notice tone="good" live>
+						Changed. Your other devices are signed out.
+					</Notice>
+				)}
+				<Button type="submit" variant="light" loading={isBusy}>
+					Change the password
+				</Button>
+			</Stack>
+		</form>
+	);
+}
+
+function SignOut() {
+	const [problem, setProblem] = useState<Problem | null>(null);
+	const [busy, setBusy] = useState<'here' | 'everywhere' | null>(null);
+	const leave = async (where: 'here' | 'everywhere') => {
+		setBusy(where);
+		try {
+			await (where === 'here' ? signOut() : signOutEverywhere());
 			announce('Signed out');
 		} catch (error) {
 			setProblem(asProblem(error));
-			setBusy(false);
+			setBusy(null);
 		}
 	};
 	return (
@@ -188,11 +263,20 @@ function SignOut() {
 			{problem && <Trouble error={problem} />}
 			<Button
 				variant="default"
-				loading={isBusy}
+				loading={busy === 'here'}
+				disabled={busy !== null}
 				leftSection={<Icon name="signOut" size={20} />}
-				onClick={() => void leave()}
+				onClick={() => void leave('here')}
 			>
 				Sign out
+			</Button>
+			<Button
+				variant="subtle"
+				loading={busy === 'everywhere'}
+				disabled={busy !== null}
+				onClick={() => void leave('everywhere')}
+			>
+				Sign out on all devices
 			</Button>
 		</Stack>
 	);
@@ -211,13 +295,15 @@ export default function Me() {
 					<Appearance />
 				</Card>
 				<Card>
-					<Group justify="space-between">
-						<h2>Notices sent to me</h2>
-					</Group>
+					<h2>Notices sent to me</h2>
 					<Notices />
 				</Card>
 				<Card>
-					<h2>This device</h2>
+					<h2>Password</h2>
+					<Password />
+				</Card>
+				<Card>
+					<h2>Sign out</h2>
 					<SignOut />
 				</Card>
 				<Anchor component={Link} to="/reports" ta="center">

@@ -9,9 +9,9 @@ export interface ChartRow {
 }
 
 const SERIES = [
-	{ key: 'received', label: 'Received', color: 'var(--page-good)' },
-	{ key: 'paid', label: 'Paid', color: 'var(--page-wait)' },
-	{ key: 'funded', label: 'Topped up', color: 'var(--mantine-color-blue-5)' },
+	{ key: 'received', label: 'Received', color: 'var(--chart-in)' },
+	{ key: 'paid', label: 'Paid', color: 'var(--chart-out)' },
+	{ key: 'funded', label: 'Topped up', color: 'var(--chart-funded)' },
 ] as const;
 
 /** Only heights of bars: figures that are read or added stay decimals. */

@@ -21,9 +21,9 @@ const MONTHS_MAX = 13;
 const MONTHS_USUAL = 6;
 
 const COLUMNS = [
-	{ key: 'received', label: 'Received', color: 'var(--page-good)' },
-	{ key: 'paid', label: 'Paid', color: 'var(--page-wait)' },
-	{ key: 'funded', label: 'Topped up', color: 'var(--mantine-color-blue-5)' },
+	{ key: 'received', label: 'Received', color: 'var(--chart-in)' },
+	{ key: 'paid', label: 'Paid', color: 'var(--chart-out)' },
+	{ key: 'funded', label: 'Topped up', color: 'var(--chart-funded)' },
 ] as const;
 
 type Sums = Summary['totals'][number];
