@@ -92,8 +92,41 @@ function compressed(): Plugin {
 	};
 }
 
+const FIRST_LOAD_BYTES_MAX = 200 * 1024;
+
+/** Fails the build when the scripts that the page starts with have grown too large, compressed. */
+function firstLoadBounded(): Plugin {
+	return {
+		name: 'first-load-bounded',
+		apply: 'build',
+		writeBundle({ dir = '' }, bundle) {
+			const page = bundle['index.html'];
+			const text = page?.type === 'asset' ? String(page.source) : '';
+			const scripts = [...text.matchAll(/"\/(assets\/[^"]+\.js)"/g)].map(
+				match => match[1] ?? '',
+			);
+			const bytes = scripts
+				.map(name => gzipSync(readFileSync(join(dir, name))).length)
+				.reduce((sum, each) => sum + each, 0);
+			if (scripts.length === 0 || bytes > FIRST_LOAD_BYTES_MAX)
+				throw new Error(
+					`The first load is ${bytes} bytes of compressed script in ${scripts.length} files,` +
+						` at most ${FIRST_LOAD_BYTES_MAX}: load what is not needed at once by import().`,
+				);
+			console.log(`First load: ${Math.round(bytes / 1024)} KB of compressed script`);
+		},
+	};
+}
+
 export default defineConfig({
-	plugins: [react(), mantineVariables(), fontPreloaded(), apiDocs(), compressed()],
+	plugins: [
+		react(),
+		mantineVariables(),
+		fontPreloaded(),
+		apiDocs(),
+		firstLoadBounded(),
+		compressed(),
+	],
 	build: { target: 'es2022', assetsInlineLimit: 0, sourcemap: false },
 	css: { modules: { localsConvention: 'camelCaseOnly' } },
 	server: { proxy: { '/v1': process.env.GATEWAY ?? 'http://127.0.0.1:8080' } },

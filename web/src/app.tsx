@@ -28,7 +28,7 @@ const Bills = lazy(screens.bills);
 const Reports = lazy(screens.reports);
 const Me = lazy(screens.me);
 
-const PREFETCH_MS = 2500; // after the first screen has settled
+const PREFETCH_MS = 6000; // long after the first screen has settled
 
 interface Door {
 	from?: Location;
