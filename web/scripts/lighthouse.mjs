@@ -29,12 +29,16 @@ async function scores(path) {
 			logLevel: 'error',
 		});
 		rounds.push(lhr);
-		console.log(`  ${path}: ${METRICS.map(id => `${id} ${lhr.audits[id].displayValue}`).join(', ')}`);
+		console.log(
+			`  ${path}: ${METRICS.map(id => `${id} ${lhr.audits[id].displayValue}`).join(', ')}`,
+		);
 	}
 
 	return Object.fromEntries(
 		Object.keys(LEAST).map(name => {
-			const sorted = rounds.map(lhr => lhr.categories[name].score * 100).sort((a, b) => a - b);
+			const sorted = rounds
+				.map(lhr => lhr.categories[name].score * 100)
+				.sort((a, b) => a - b);
 			return [name, Math.round(sorted[Math.floor(ROUNDS / 2)])];
 		}),
 	);
