@@ -57,7 +57,7 @@ check:
 
 bench:
 	@tools/build build
-	@bench/run
+	@if [ "$(STORE)" = dynamodb ]; then bench/dynamodb; else bench/run; fi
 
 clean:
 	@deploy/local/launch clean

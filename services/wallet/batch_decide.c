@@ -7,7 +7,9 @@
 #include "ledger.h"
 #include "metrics/metrics.h"
 
-#define BACK_OFF_MS_MAX 64
+#define BACK_OFF_MIN_US 1000
+#define BACK_OFF_MAX_US 1000000
+#define BACK_OFF_DOUBLINGS_MAX 6
 
 static struct {
 	struct mp_metric *posted, *refused, *repeated, *conflicts, *failed;
@@ -133,7 +135,8 @@ static enum mp_rc attempt(struct batch *batch, struct wallet_transfer *const *tr
 	rc = wallet_db_commit(batch->config.db, &write, batch->arena, reterr_refusal);
 	if (rc == MP_OK)
 		keep_accounts(batch);
-	mp_metric_observe_us(metrics.commits, mp_clock_mono_us() - started_us);
+	batch->attempt_us = mp_clock_mono_us() - started_us;
+	mp_metric_observe_us(metrics.commits, batch->attempt_us);
 	return rc;
 }
 
@@ -199,13 +202,20 @@ static bool out_of_time(const struct batch *batch)
 	return mp_clock_mono_ms() - batch->started_ms >= batch->config.give_up_ms;
 }
 
-/* A pause that doubles with the failures in a row, half of it random. */
+/*
+ * A pause that doubles with the failures in a row, half of it random. It begins with the time that
+ * an attempt takes: whoever was faster, in another process, is as slow as we are.
+ */
 static void back_off(struct batch *batch)
 {
-	unsigned doublings = batch->failures < 6 ? batch->failures : 6;
-	uint64_t longest_us = (1000ull << doublings) < BACK_OFF_MS_MAX * 1000ull
-				      ? 1000ull << doublings
-				      : BACK_OFF_MS_MAX * 1000ull;
+	unsigned doublings =
+		batch->failures < BACK_OFF_DOUBLINGS_MAX ? batch->failures : BACK_OFF_DOUBLINGS_MAX;
+	int64_t first_us =
+		batch->attempt_us / 2 > BACK_OFF_MIN_US ? batch->attempt_us / 2 : BACK_OFF_MIN_US;
+	uint64_t longest_us = (uint64_t)first_us << doublings;
+
+	if (longest_us > BACK_OFF_MAX_US)
+		longest_us = BACK_OFF_MAX_US;
 	uint64_t pause_us = longest_us / 2 + mp_random_number() % (longest_us / 2 + 1);
 	struct timespec pause = {
 		.tv_sec = (time_t)(pause_us / 1000000),

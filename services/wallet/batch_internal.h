@@ -42,7 +42,8 @@ struct batch {
 	struct wallet_entry *entries;
 
 	int64_t started_ms;
-	unsigned failures; /* attempts in a row that a condition refused or nobody answered */
+	int64_t attempt_us; /* what the last attempt took */
+	unsigned failures;  /* attempts in a row that a condition refused or nobody answered */
 };
 
 /* Counters of what comes of transfers: registered by the first batch. */
