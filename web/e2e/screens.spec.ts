@@ -112,9 +112,8 @@ test('every screen', async ({ browser, baseURL }) => {
 /** Nothing loads any more. */
 async function settled(page: Page) {
 	await expect(page.getByRole('status', { name: /^Loading/ })).toHaveCount(0);
-	await page.waitForLoadState('networkidle');
 	await page.evaluate(() => document.fonts.ready.then(() => undefined));
-	await page.waitForTimeout(350);
+	await page.waitForTimeout(700);
 }
 
 async function take(page: Page, name: string) {
