@@ -25,6 +25,9 @@ class StandIn(BaseHTTPRequestHandler):
     timeout = 60
 
     def answer(self):
+        if self.server.is_stopped:  # a connection that was kept open: a stopped program has none
+            self.close_connection = True
+            return
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.path.endswith("/events"):
             self.stream()
@@ -78,6 +81,7 @@ class Gateway:
         server = ThreadingHTTPServer((self.host, self.settings.port_of(name)), StandIn)
         server.daemon_threads = True
         server.name, server.asked, server.more = name, self.asked, self.more
+        server.is_stopped = False
         threading.Thread(target=server.serve_forever, daemon=True).start()
         return server
 
@@ -96,6 +100,7 @@ class Gateway:
         return process
 
     def stop_service(self, name):
+        self.servers[name].is_stopped = True
         self.servers[name].shutdown()
         self.servers[name].server_close()
 
