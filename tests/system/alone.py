@@ -77,7 +77,7 @@ class Alone:
 
     def __init__(self, service, folder, jwks_url, **more):
         folder.mkdir(exist_ok=True)
-        binary = ROOT / os.environ.get("BUILD", "build") / f"services/{service}/moneypal-{service}"
+        binary = ROOT / (os.environ.get("BUILD") or "build") / f"services/{service}/moneypal-{service}"
         self.log = folder / "log"
         nowhere = "http://127.0.0.1:1"
         environment = {

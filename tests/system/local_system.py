@@ -32,7 +32,7 @@ class LocalSystem:
                  store=None):
         self.settings = Settings(
             var=Path(var).resolve(),
-            build=Path(build or ROOT / os.environ.get("BUILD", "build")).resolve(),
+            build=Path(build or ROOT / (os.environ.get("BUILD") or "build")).resolve(),
             requests_per_s=requests_per_s,
             sign_ons_per_s=sign_ons_per_s,
             store=store or os.environ.get("STORE") or "rocksdb",

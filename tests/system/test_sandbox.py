@@ -18,7 +18,7 @@ from api import CARD_DECLINED, CARD_GOOD, CARD_INSUFFICIENT, open_provider_page,
 from api import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-BINARY = ROOT / os.environ.get("BUILD", "build") / "sandbox/stripe/moneypal-sandbox-stripe"
+BINARY = ROOT / (os.environ.get("BUILD") or "build") / "sandbox/stripe/moneypal-sandbox-stripe"
 KEY = "sk_test_" + "a" * 24
 SECRETS = ("whsec_new", "whsec_old")
 TIMEOUT_S = 15

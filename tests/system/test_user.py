@@ -34,7 +34,7 @@ class UserService:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "clients.json").write_text(json.dumps(CLIENTS))
-        build = ROOT / os.environ.get("BUILD", "build")
+        build = ROOT / (os.environ.get("BUILD") or "build")
         self.binary = build / "services" / "user" / "moneypal-user"
         self.log = folder / "log"
         self.environment = {
