@@ -1,8 +1,7 @@
 # The front door: `make` lists what can be done. Building itself is Meson's.
 #
 # PORT (8080), VAR (var) and BIND (127.0.0.1) choose where `make run` runs; YES=1 answers yes;
-# T=name is one test; STORE=dynamodb runs it on DynamoDB Local.
-export PORT VAR BIND BUILD YES T STORE
+# T=name is one test; STORE=dynamodb runs it on DynamoDB Local. make hands them on as they are given.
 
 .PHONY: help setup build run ready demo test unit check bench clean clean-room
 .DEFAULT_GOAL := help
