@@ -31,7 +31,7 @@ build:
 
 # Without the tests, which are most of what there is to build.
 PROGRAMS := $(foreach service,$(notdir $(wildcard services/*)),services/$(service)/moneypal-$(service)) \
-	sandbox/stripe/moneypal-sandbox-stripe
+	sandbox/stripe/moneypal-sandbox-stripe cli/mpctl/mpctl
 
 run: setup
 	@TARGETS="$(PROGRAMS)" tools/build build

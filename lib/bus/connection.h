@@ -24,12 +24,20 @@
 
 #define MP_AMQP_HEARTBEAT_S 30
 
+/* What a dead letter's headers say of its death; "" where they do not. */
+struct mp_dead_headers {
+	char reason[256];
+	char time[40]; /* RFC 3339 */
+	char routing_key[256];
+};
+
 /* A message that came in whole: a delivery, or one returned as unroutable. */
 struct mp_amqp_content {
 	amqp_method_number_t method; /* AMQP_BASIC_DELIVER_METHOD or AMQP_BASIC_RETURN_METHOD */
 	uint64_t tag;		     /* of a delivery */
 	char routing_key[256];
 	char message_id[256];
+	struct mp_dead_headers dead;
 	uint64_t body_size; /* as announced */
 	uint64_t body_got;
 	char *body; /* NUL-terminated; NULL when over MP_EVENT_BYTES_MAX, or of a return */
@@ -106,6 +114,9 @@ enum mp_rc mp_amqp_check(struct mp_amqp *amqp, const char *doing, int status) MP
 /* Opens a channel and sets what it does with what comes in (methods and content). */
 enum mp_rc mp_amqp_channel_open(struct mp_amqp *amqp, amqp_channel_t number,
 	const struct mp_amqp_channel *channel) MP_MUST_CHECK;
+
+/* Ours (bus/topology.h), or else the broker's own x-death. */
+void mp_dead_headers_read(const amqp_table_t *headers, struct mp_dead_headers *out);
 
 /* Declares everything in bus/topology.c, on channel MP_AMQP_CONSUMING. */
 enum mp_rc mp_topology_declare(struct mp_amqp *amqp) MP_MUST_CHECK;

@@ -51,6 +51,8 @@ static enum mp_rc take_header(struct mp_amqp_channel *channel, const amqp_frame_
 		return MP_CORRUPT;
 	if (properties->_flags & AMQP_BASIC_MESSAGE_ID_FLAG)
 		copy_short(content->message_id, properties->message_id);
+	if (properties->_flags & AMQP_BASIC_HEADERS_FLAG)
+		mp_dead_headers_read(&properties->headers, &content->dead);
 	content->body_size = frame->payload.properties.body_size;
 	if (content->method == AMQP_BASIC_DELIVER_METHOD &&
 		content->body_size <= MP_EVENT_BYTES_MAX) {

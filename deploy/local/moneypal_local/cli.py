@@ -7,7 +7,7 @@ import time
 
 from . import settings as settings_module
 from . import system
-from .parts import all_parts
+from .parts import all_parts, mpctl_environment
 from .screen import short
 from .settings import Refused, number_of
 
@@ -25,6 +25,23 @@ def main(arguments):
     except Refused as refused:
         print(refused, file=sys.stderr)
         return 1
+
+
+def mpctl(arguments):
+    """Becomes mpctl, with the settings of the system that runs on VAR."""
+    try:
+        settings = _settings_of_running_system()
+    except Refused as refused:
+        print(refused, file=sys.stderr)
+        return 2
+    program = settings.build / "cli" / "mpctl" / "mpctl"
+    environment = {**os.environ, **mpctl_environment(settings)}
+    try:
+        os.execve(program, [program, *arguments], environment)
+    except OSError as error:
+        print(f"{short(program)} cannot be run ({error.strerror}); `make build` makes it.",
+              file=sys.stderr)
+        return 2
 
 
 def run():

@@ -167,6 +167,17 @@ def _common_environment(settings, name):
     return environment
 
 
+def mpctl_environment(settings):
+    """Of the operator's tool: where everything is, and who it is there."""
+    return {
+        **{f"{name.upper()}_URL": settings.url_of(name) for name in SERVICES},
+        "TOKEN_URL": settings.url_of("user") + "/oauth/token",
+        "CLIENT_ID": "mpctl",
+        "CLIENT_SECRET_FILE": str(settings.secrets / "client_mpctl"),
+        "AMQP_URL_FILE": str(settings.secrets / "amqp_url"),
+    }
+
+
 def _store_environment(settings, name):
     if settings.store == "rocksdb":
         return {"STORE": "rocksdb", "DATA_DIR": settings.data / name}

@@ -1,0 +1,46 @@
+#ifndef MP_MPCTL_MPCTL_H
+#define MP_MPCTL_MPCTL_H
+
+#include "base/arena.h"
+#include "base/id.h"
+#include "base/rc.h"
+#include "settings.h"
+
+/*
+ * The operator's tool: one command a run, then it ends. Each command is a file of its own and a row
+ * of the table in main.c. What it found goes to stdout; what went wrong to stderr, in one sentence
+ * that says what to do.
+ */
+enum mpctl_exit {
+	MPCTL_DONE = 0,
+	MPCTL_NO = 1, /* it is not there, or not as it should be */
+	MPCTL_WRONG_USE = 2,
+	MPCTL_TROUBLE = 3, /* it cannot be told now */
+};
+
+struct mpctl {
+	struct mpctl_settings settings; /* those that the command needs are loaded */
+	struct mpctl_calls *calls;	/* with MPCTL_NEEDS_SERVICES */
+	struct mp_arena *arena;		/* of this run */
+};
+
+struct mpctl_command {
+	const char *name; /* "dead list": one word or two */
+	const char *arguments;
+	const char *help;
+	unsigned needs; /* MPCTL_NEEDS_x */
+	enum mpctl_exit (*run)(struct mpctl *ctl, int argc, char **argv);
+};
+
+#define MPCTL_NEEDS_SERVICES 1u /* the services' addresses, and a token for them */
+#define MPCTL_NEEDS_BROKER 2u
+
+/* "mpctl: <sentence>" on stderr. */
+void mpctl_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Tells how the command is used; MPCTL_WRONG_USE. */
+enum mpctl_exit mpctl_wrong_use(const char *name);
+
+enum mpctl_exit mpctl_dead_list(struct mpctl *ctl, int argc, char **argv);
+
+#endif
