@@ -1,9 +1,11 @@
 #include "bus/dead.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bus/topology.h"
+#include "json/json.h"
 #include "mpctl.h"
 #include "table.h"
 
@@ -89,4 +91,154 @@ enum mpctl_exit mpctl_dead_list(struct mpctl *ctl, int argc, char **argv)
 	else if (table_print(&list.table, "") != MP_OK)
 		mpctl_say("There is not enough memory to show them all.");
 	return MPCTL_DONE;
+}
+
+/* --- one of them --- */
+
+struct show {
+	struct mp_arena *arena;
+	const char *id;
+	bool found;
+};
+
+static void show_body(struct mp_arena *arena, const struct mp_dead_letter *letter)
+{
+	char reason[160];
+	json_t *json = NULL;
+	char *text = NULL;
+
+	if (letter->body == NULL) {
+		(void)printf(
+			"\nIts %zu bytes are more than an event may have.\n", letter->body_len);
+		return;
+	}
+	if (mp_json_parse(letter->body, letter->body_len, &json, reason) == MP_OK)
+		text = json_dumps(json, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+	const char *raw = text == NULL ? table_clean(arena, letter->body) : NULL;
+	(void)printf("\n%s\n", text != NULL ? text : raw != NULL ? raw : "");
+	free(text);
+	json_decref(json);
+}
+
+static void show_line(struct mp_arena *arena, const char *name, const char *text)
+{
+	const char *clean = table_clean(arena, text);
+
+	(void)printf("%-8s %s\n", name, clean != NULL ? clean : "");
+}
+
+static enum mp_dead_choice show_letter(void *ctx, const struct mp_dead_letter *letter)
+{
+	struct show *show = ctx;
+
+	if (strcmp(letter->id, show->id) != 0)
+		return MP_DEAD_KEEP;
+	if (show->found) {
+		(void)puts("");
+		show_line(show->arena, "again", letter->time);
+		return MP_DEAD_KEEP;
+	}
+	show->found = true;
+	show_line(show->arena, "id", letter->id);
+	show_line(show->arena, "event", letter->type);
+	show_line(show->arena, "since", letter->time);
+	show_line(show->arena, "reason", letter->reason);
+	show_body(show->arena, letter);
+	return MP_DEAD_KEEP;
+}
+
+static enum mpctl_exit say_absent(const char *queue, const char *id)
+{
+	mpctl_say(
+		"%s has no dead letter with the id %s; mpctl dead list %s shows those that it has.",
+		service_of(queue), id, service_of(queue));
+	return MPCTL_NO;
+}
+
+enum mpctl_exit mpctl_dead_show(struct mpctl *ctl, int argc, char **argv)
+{
+	struct show show = {.arena = ctl->arena, .id = argc == 2 ? argv[1] : ""};
+	struct mp_dead_count count;
+	char why[256];
+
+	if (argc != 2)
+		return mpctl_wrong_use("dead show");
+	const char *queue = queue_of(argv[0]);
+	if (queue == NULL)
+		return MPCTL_WRONG_USE;
+	enum mp_rc rc =
+		mp_dead_visit(ctl->settings.amqp_url, queue, show_letter, &show, &count, why);
+	if (rc != MP_OK)
+		return say_trouble(queue, rc, why);
+	return show.found ? MPCTL_DONE : say_absent(queue, argv[1]);
+}
+
+/* --- again --- */
+
+struct replay {
+	struct mp_arena *arena;
+	const char *id;	  /* NULL: all */
+	const char *body; /* of the first with this id: its twins need no second replay */
+	size_t body_len;
+	size_t too_large;
+};
+
+static enum mp_dead_choice replay_letter(void *ctx, const struct mp_dead_letter *letter)
+{
+	struct replay *replay = ctx;
+
+	if (replay->id != NULL && strcmp(letter->id, replay->id) != 0)
+		return MP_DEAD_KEEP;
+	if (letter->body == NULL) {
+		replay->too_large++;
+		return MP_DEAD_KEEP;
+	}
+	if (replay->id == NULL)
+		return MP_DEAD_REPLAY;
+	if (replay->body != NULL && replay->body_len == letter->body_len &&
+		memcmp(replay->body, letter->body, letter->body_len) == 0)
+		return MP_DEAD_DROP;
+	replay->body = mp_arena_strndup(replay->arena, letter->body, letter->body_len);
+	replay->body_len = letter->body_len;
+	return MP_DEAD_REPLAY;
+}
+
+static enum mpctl_exit say_replayed(
+	const char *queue, const struct replay *replay, const struct mp_dead_count *count)
+{
+	(void)printf("%zu given to %s again", count->replayed, service_of(queue));
+	if (count->dropped > 0)
+		(void)printf(", for %zu dead letters that were the same",
+			count->replayed + count->dropped);
+	(void)puts(".");
+	if (replay->too_large > 0)
+		mpctl_say(
+			"%zu are larger than an event may be and would only die again: they stay.",
+			replay->too_large);
+	return replay->too_large > 0 ? MPCTL_NO : MPCTL_DONE;
+}
+
+enum mpctl_exit mpctl_dead_replay(struct mpctl *ctl, int argc, char **argv)
+{
+	bool all = argc == 2 && strcmp(argv[1], "--all") == 0;
+	struct replay replay = {.arena = ctl->arena};
+	struct mp_dead_count count;
+	char why[256];
+
+	if (argc != 2)
+		return mpctl_wrong_use("dead replay");
+	const char *queue = queue_of(argv[0]);
+	if (queue == NULL)
+		return MPCTL_WRONG_USE;
+	replay.id = all ? NULL : argv[1];
+	enum mp_rc rc =
+		mp_dead_visit(ctl->settings.amqp_url, queue, replay_letter, &replay, &count, why);
+	if (rc != MP_OK && count.replayed > 0)
+		mpctl_say("%zu were given to %s again before this:", count.replayed,
+			service_of(queue));
+	if (rc != MP_OK)
+		return say_trouble(queue, rc, why);
+	if (!all && count.replayed + replay.too_large == 0)
+		return say_absent(queue, argv[1]);
+	return say_replayed(queue, &replay, &count);
 }

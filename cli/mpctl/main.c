@@ -14,6 +14,9 @@
 static const struct mpctl_command commands[] = {
 	{"dead list", "[SERVICE]", "the events that a service could not handle", MPCTL_NEEDS_BROKER,
 		mpctl_dead_list},
+	{"dead show", "SERVICE ID", "one of them, whole", MPCTL_NEEDS_BROKER, mpctl_dead_show},
+	{"dead replay", "SERVICE ID|--all", "gives them to the service again", MPCTL_NEEDS_BROKER,
+		mpctl_dead_replay},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -42,5 +42,7 @@ void mpctl_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 enum mpctl_exit mpctl_wrong_use(const char *name);
 
 enum mpctl_exit mpctl_dead_list(struct mpctl *ctl, int argc, char **argv);
+enum mpctl_exit mpctl_dead_show(struct mpctl *ctl, int argc, char **argv);
+enum mpctl_exit mpctl_dead_replay(struct mpctl *ctl, int argc, char **argv);
 
 #endif

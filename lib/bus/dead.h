@@ -22,7 +22,7 @@ struct mp_dead_letter {
 
 enum mp_dead_choice {
 	MP_DEAD_KEEP,	/* it stays where it is */
-	MP_DEAD_REPLAY, /* to its queue again; no dead letter any more once the broker has it there */
+	MP_DEAD_REPLAY, /* to its queue again; no dead letter any more once it is there */
 	MP_DEAD_DROP,	/* it is no dead letter any more: for twins of one that was replayed */
 };
 

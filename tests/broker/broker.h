@@ -114,6 +114,8 @@ extern const struct CMUnitTest publish_tests[];
 extern const size_t publish_tests_count;
 extern const struct CMUnitTest consume_tests[];
 extern const size_t consume_tests_count;
+extern const struct CMUnitTest dead_tests[];
+extern const size_t dead_tests_count;
 extern const struct CMUnitTest outage_tests[];
 extern const size_t outage_tests_count;
 

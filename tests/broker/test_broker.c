@@ -22,6 +22,8 @@ int main(int argc, char **argv)
 	count = publish_tests_count;
 	memcpy(tests + count, consume_tests, consume_tests_count * sizeof(tests[0]));
 	count += consume_tests_count;
+	memcpy(tests + count, dead_tests, dead_tests_count * sizeof(tests[0]));
+	count += dead_tests_count;
 	memcpy(tests + count, outage_tests, outage_tests_count * sizeof(tests[0]));
 	count += outage_tests_count;
 	if (argc > 1)
