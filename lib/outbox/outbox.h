@@ -2,6 +2,7 @@
 #define MP_OUTBOX_OUTBOX_H
 
 #include "bus/bus.h"
+#include "store/item_json.h"
 #include "store/store.h"
 
 /*
@@ -47,8 +48,5 @@ void mp_outbox_close(struct mp_outbox *outbox);
  */
 struct mp_map *mp_outbox_add(struct mp_outbox *outbox, struct mp_txn *txn, const struct mp_id *id,
 	const char *type, const char *subject, int64_t time_ms);
-
-/* The map as a JSON object of its texts, numbers, booleans, lists and maps; NULL without memory. */
-json_t *mp_map_to_json(const struct mp_map *map);
 
 #endif

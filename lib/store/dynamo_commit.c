@@ -17,7 +17,8 @@
 
 static bool wants_absent(const struct mp_op *op)
 {
-	return op->kind == MP_OP_INSERT || (op->kind == MP_OP_CHECK && op->version == 0);
+	return op->kind == MP_OP_INSERT || op->kind == MP_OP_RESTORE ||
+	       (op->kind == MP_OP_CHECK && op->version == 0);
 }
 
 static void add_condition(struct mp_buf *body, const struct mp_op *op, int64_t now_s)
@@ -38,6 +39,14 @@ static void add_condition(struct mp_buf *body, const struct mp_op *op, int64_t n
 		(long long)op->version, (long long)now_s);
 }
 
+/* That the written item gets. */
+static int64_t version_after(const struct mp_op *op)
+{
+	if (op->kind == MP_OP_RESTORE)
+		return op->version;
+	return op->kind == MP_OP_REPLACE ? op->version + 1 : 1;
+}
+
 /* The members of the operation, without braces. */
 static void add_op(struct dynamo_call *call, const struct mp_op *op, int64_t now_s)
 {
@@ -47,7 +56,7 @@ static void add_op(struct dynamo_call *call, const struct mp_op *op, int64_t now
 	mp_dynamo_add_text(body, call->db->table);
 	if (op->item != NULL) {
 		(void)mp_buf_adds(body, ",\"Item\":");
-		mp_dynamo_add_item(body, op->item, op->kind == MP_OP_REPLACE ? op->version + 1 : 1);
+		mp_dynamo_add_item(body, op->item, version_after(op));
 	} else {
 		(void)mp_buf_adds(body, ",\"Key\":");
 		mp_dynamo_add_key(body, op->pk, op->sk);
@@ -61,6 +70,7 @@ static const char *action_of(const struct mp_op *op)
 	case MP_OP_INSERT:
 	case MP_OP_REPLACE:
 	case MP_OP_PUT:
+	case MP_OP_RESTORE:
 		return "Put";
 	case MP_OP_REMOVE:
 		return "Delete";
@@ -72,7 +82,7 @@ static const char *action_of(const struct mp_op *op)
 
 static enum mp_rc refusal_of(const struct mp_op *op)
 {
-	return op->kind == MP_OP_INSERT ? MP_EXISTS : MP_STALE;
+	return op->kind == MP_OP_INSERT || op->kind == MP_OP_RESTORE ? MP_EXISTS : MP_STALE;
 }
 
 /* --- what it costs and what it may weigh --- */

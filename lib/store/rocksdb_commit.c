@@ -43,6 +43,11 @@ static void prepare_write(struct prepared_write *write, const struct mp_op *op)
 		break;
 	case MP_OP_PUT:
 		break;
+	case MP_OP_RESTORE:
+		write->expected = 0;
+		write->becomes = op->version;
+		write->refusal = MP_EXISTS;
+		break;
 	}
 }
 

@@ -89,14 +89,16 @@ enum mp_op_kind {
 	MP_OP_CHECK,   /* refused MP_STALE unless at this version; version 0: absent or expired */
 	MP_OP_PUT,     /* never refused, the item gets version 1: only for rows whose content
 	                  follows from their key (outbox, due), so writing one again is harmless */
+	MP_OP_RESTORE, /* refused MP_EXISTS unless absent or expired; the item keeps the version
+	                  that it was read with: for moving house only (move.h) */
 };
 
 struct mp_op {
 	enum mp_op_kind kind;
 	const char *pk;
 	const char *sk;
-	int64_t version;	    /* REPLACE, REMOVE, CHECK */
-	const struct mp_item *item; /* INSERT, REPLACE, PUT */
+	int64_t version;	    /* REPLACE, REMOVE, CHECK, RESTORE */
+	const struct mp_item *item; /* INSERT, REPLACE, PUT, RESTORE */
 	size_t item_bytes;	    /* at most, as a record (codec.h); set by mp_txn_commit */
 };
 
@@ -126,6 +128,7 @@ size_t mp_txn_replace(struct mp_txn *txn, const struct mp_item *item, int64_t ve
 size_t mp_txn_remove(struct mp_txn *txn, const char *pk, const char *sk, int64_t version);
 size_t mp_txn_put(struct mp_txn *txn, const struct mp_item *item);
 size_t mp_txn_check(struct mp_txn *txn, const char *pk, const char *sk, int64_t version);
+size_t mp_txn_restore(struct mp_txn *txn, const struct mp_item *item);
 
 /*
  * Writes all or nothing; durable when it returns MP_OK. reterr_op (may be NULL) names the first

@@ -84,6 +84,11 @@ size_t mp_txn_check(struct mp_txn *txn, const char *pk, const char *sk, int64_t 
 		&(const struct mp_op){.kind = MP_OP_CHECK, .pk = pk, .sk = sk, .version = version});
 }
 
+size_t mp_txn_restore(struct mp_txn *txn, const struct mp_item *item)
+{
+	return txn_add_item(txn, MP_OP_RESTORE, item, item == NULL ? 0 : item->version);
+}
+
 /* --- commit: what is wrong whatever is stored is refused here, the same for every engine --- */
 
 static bool version_is_valid(const struct mp_op *op)
@@ -94,6 +99,7 @@ static bool version_is_valid(const struct mp_op *op)
 		return true;
 	case MP_OP_REPLACE:
 	case MP_OP_REMOVE:
+	case MP_OP_RESTORE:
 		return op->version >= 1 && op->version < INT64_MAX;
 	case MP_OP_CHECK:
 		return op->version >= 0;

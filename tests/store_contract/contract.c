@@ -148,7 +148,7 @@ static int run_suite(const struct contract_engine *engine)
 	contract_engine_now = engine;
 	return run_txn_tests(engine->name) + run_read_tests(engine->name) +
 	       run_wrapper_tests(engine->name) + run_thread_tests(engine->name) +
-	       run_model_tests(engine->name);
+	       run_model_tests(engine->name) + run_move_tests(engine->name);
 }
 
 /* Takes the engine's name. */

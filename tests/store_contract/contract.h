@@ -65,5 +65,6 @@ int run_read_tests(const char *name);
 int run_thread_tests(const char *name);
 int run_wrapper_tests(const char *name);
 int run_model_tests(const char *name);
+int run_move_tests(const char *name);
 
 #endif

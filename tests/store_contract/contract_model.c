@@ -74,7 +74,7 @@ struct planned {
 static struct planned plan_op(struct model *m)
 {
 	static const enum mp_op_kind kinds[] = {MP_OP_INSERT, MP_OP_INSERT, MP_OP_REPLACE,
-		MP_OP_REPLACE, MP_OP_REMOVE, MP_OP_CHECK, MP_OP_PUT};
+		MP_OP_REPLACE, MP_OP_REMOVE, MP_OP_CHECK, MP_OP_PUT, MP_OP_RESTORE};
 	struct planned op = {
 		.kind = kinds[below(m, sizeof(kinds) / sizeof(kinds[0]))],
 		.partition = below(m, PARTITIONS),
@@ -87,13 +87,15 @@ static struct planned plan_op(struct model *m)
 	/* Mostly what would succeed, or long transactions always fail. */
 	if (below(m, 4) != 0 && op.kind != MP_OP_CHECK && op.kind != MP_OP_PUT) {
 		if (version == 0)
-			op.kind = MP_OP_INSERT;
-		else if (op.kind == MP_OP_INSERT)
+			op.kind = below(m, 4) == 0 ? MP_OP_RESTORE : MP_OP_INSERT;
+		else if (op.kind == MP_OP_INSERT || op.kind == MP_OP_RESTORE)
 			op.kind = MP_OP_REPLACE;
 	}
 	op.version = below(m, 16) == 0 ? (int64_t)below(m, 4) : version;
 	if (op.version == 0 && op.kind != MP_OP_CHECK)
 		op.version = 1;
+	if (op.kind == MP_OP_RESTORE)
+		op.version = 1 + (int64_t)below(m, 5);
 	return op;
 }
 
@@ -129,6 +131,10 @@ static void add_planned(struct model *m, struct mp_txn *txn, const struct planne
 	case MP_OP_PUT:
 		mp_txn_put(txn, item);
 		break;
+	case MP_OP_RESTORE:
+		item->version = op->version;
+		mp_txn_restore(txn, item);
+		break;
 	}
 }
 
@@ -136,9 +142,16 @@ static enum mp_rc model_refusal(const struct model_row *row, const struct planne
 {
 	if (op->kind == MP_OP_PUT)
 		return MP_OK;
-	if (op->kind == MP_OP_INSERT)
+	if (op->kind == MP_OP_INSERT || op->kind == MP_OP_RESTORE)
 		return row->version == 0 ? MP_OK : MP_EXISTS;
 	return row->version == op->version ? MP_OK : MP_STALE;
+}
+
+static int64_t version_after(const struct planned *op)
+{
+	if (op->kind == MP_OP_RESTORE)
+		return op->version;
+	return op->kind == MP_OP_REPLACE ? op->version + 1 : 1;
 }
 
 static void model_apply(struct model_row *row, const struct planned *op)
@@ -148,8 +161,7 @@ static void model_apply(struct model_row *row, const struct planned *op)
 	if (op->kind == MP_OP_REMOVE || op->expired)
 		*row = (struct model_row){.version = 0};
 	else
-		*row = (struct model_row){
-			.version = op->kind == MP_OP_REPLACE ? op->version + 1 : 1, .n = op->n};
+		*row = (struct model_row){.version = version_after(op), .n = op->n};
 }
 
 static void step_transaction(struct model *m, int step)

@@ -79,6 +79,37 @@ static void put_is_never_refused_and_gives_version_1(void **state)
 	assert_item(f, "A", "1", 1, 9);
 }
 
+static enum mp_rc restore_one(struct fixture *f, struct mp_item *item, int64_t version)
+{
+	struct mp_txn txn;
+
+	item->version = version;
+	mp_txn_begin(&txn, f->store, f->arena);
+	mp_txn_restore(&txn, item);
+	return mp_txn_commit(&txn, NULL);
+}
+
+static void restore_keeps_the_version_and_overwrites_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(restore_one(f, make_item(f->arena, "A", "1", 7), 41), MP_OK);
+	assert_item(f, "A", "1", 41, 7);
+	assert_int_equal(restore_one(f, make_item(f->arena, "A", "1", 8), 41), MP_EXISTS);
+	assert_int_equal(replace_one(f, "A", "1", 9, 41), MP_OK);
+	assert_item(f, "A", "1", 42, 9);
+
+	/* An expired item is none; one that is restored expired reads as absent. */
+	assert_int_equal(restore_one(f, make_expired(f->arena, "A", "2", 1), 5), MP_OK);
+	assert_absent(f, "A", "2");
+	assert_int_equal(restore_one(f, make_item(f->arena, "A", "2", 2), 6), MP_OK);
+	assert_item(f, "A", "2", 6, 2);
+
+	assert_int_equal(restore_one(f, make_item(f->arena, "A", "3", 1), 0), MP_INVALID);
+	assert_int_equal(restore_one(f, make_item(f->arena, "A", "3", 1), INT64_MAX), MP_INVALID);
+	assert_absent(f, "A", "3");
+}
+
 static void one_transaction_mixes_all_operations(void **state)
 {
 	struct fixture *f = *state;
@@ -108,7 +139,7 @@ static void one_transaction_mixes_all_operations(void **state)
 /* --- a refusal anywhere in a big transaction adds nothing and is named --- */
 
 #define BIG 100
-#define KINDS 5
+#define KINDS 6
 
 /* Adds the operation that is refused: each kind's way, against the item A/there at version 1. */
 static enum mp_rc add_refused(struct mp_txn *txn, struct mp_arena *arena, int kind)
@@ -126,6 +157,12 @@ static enum mp_rc add_refused(struct mp_txn *txn, struct mp_arena *arena, int ki
 	case 3:
 		mp_txn_check(txn, "A", "there", 0);
 		return MP_STALE;
+	case 4: {
+		struct mp_item *item = make_item(arena, "A", "there", 2);
+		item->version = 9;
+		mp_txn_restore(txn, item);
+		return MP_EXISTS;
+	}
 	default:
 		mp_txn_check(txn, "A", "nowhere", 1);
 		return MP_STALE;
@@ -164,17 +201,21 @@ static bool refused_at(struct fixture *f, int kind, size_t place)
 
 static void a_refusal_anywhere_adds_nothing_and_is_named(void **state)
 {
-	static const size_t places[] = {0, 1, 2, 49, 50, BIG - 2, BIG - 1};
 	struct fixture *f = *state;
 	int failures = 0;
 
 	assert_int_equal(insert_one(f, "A", "there", 1), MP_OK);
-	for (int kind = 0; kind < KINDS; kind++) {
-		for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-			if (!refused_at(f, kind, places[i])) {
-				print_error("kind %d at %zu\n", kind, places[i]);
+	/* Every place; every kind at the first and the last, and in turn between them. */
+	for (size_t place = 0; place < BIG; place++) {
+		bool edge = place < 2 || place >= BIG - 2;
+		for (int kind = 0; kind < KINDS; kind++) {
+			if (!edge && (int)(place % KINDS) != kind)
+				continue;
+			if (!refused_at(f, kind, place)) {
+				print_error("kind %d at %zu\n", kind, place);
 				failures++;
 			}
+			mp_arena_reset(f->arena);
 		}
 	}
 	assert_int_equal(failures, 0);
@@ -497,6 +538,7 @@ int run_txn_tests(const char *name)
 		T(remove_needs_the_version),
 		T(check_needs_the_version_and_writes_nothing),
 		T(put_is_never_refused_and_gives_version_1),
+		T(restore_keeps_the_version_and_overwrites_nothing),
 		T(one_transaction_mixes_all_operations),
 		T(a_refusal_anywhere_adds_nothing_and_is_named),
 		T(the_first_of_several_refusals_is_named),
