@@ -179,6 +179,9 @@ static enum mp_rc pass_on(
 		case MP_OP_PUT:
 			(void)mp_txn_put(&txn, ops[i].item);
 			break;
+		case MP_OP_RESTORE:
+			(void)mp_txn_restore(&txn, ops[i].item);
+			break;
 		}
 	}
 	return mp_txn_commit(&txn, reterr);
