@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <amqp_ssl_socket.h>
 #include <amqp_tcp_socket.h>
 
 #include "base/clock.h"
@@ -19,11 +20,29 @@
 #define GOODBYE_TIMEOUT_S 1
 #define SEND_TIMEOUT_MS 30000
 #define FRAME_BYTES_MAX 32768 /* rabbitmq-c keeps a page of this size for each channel */
+#define CA_FILE_DEFAULT "/etc/ssl/certs/ca-certificates.crt" /* Debian's */
+#define CA_FILE_OPTION "cacertfile="			     /* as in RabbitMQ's own URLs */
 #define BACKOFF_MS_MIN 100
 #define BACKOFF_MS_MAX 5000
 #define STABLE_MS 5000 /* a connection that lasted this long starts the backoff anew */
 
 /* --- opening and closing --- */
+
+/* Cuts "?cacertfile=/a/path" off the url, where it is there. MP_INVALID: another option. */
+static enum mp_rc take_options(struct mp_amqp *amqp)
+{
+	char *options = strchr(amqp->url, '?');
+
+	amqp->ca_file = CA_FILE_DEFAULT;
+	if (options == NULL)
+		return MP_OK;
+	*options++ = '\0';
+	if (strncmp(options, CA_FILE_OPTION, strlen(CA_FILE_OPTION)) != 0 ||
+		strpbrk(options, "&%") != NULL)
+		return MP_INVALID;
+	amqp->ca_file = options + strlen(CA_FILE_OPTION);
+	return amqp->ca_file[0] == '/' ? MP_OK : MP_INVALID;
+}
 
 enum mp_rc mp_amqp_init(
 	struct mp_amqp *amqp, const char *url, const char *role, const struct mp_sink *sink)
@@ -41,8 +60,11 @@ enum mp_rc mp_amqp_init(
 		return MP_NOMEM;
 	memcpy(amqp->url, url, amqp->url_size);
 
-	/* Cuts the copy into its parts and decodes their percent signs. */
-	if (amqp_parse_url(amqp->url, &amqp->info) != AMQP_STATUS_OK || amqp->info.ssl) {
+	/* The parser cuts the copy into its parts and decodes their percent signs. */
+	bool has_options = strchr(amqp->url, '?') != NULL;
+	if (take_options(amqp) != MP_OK ||
+		amqp_parse_url(amqp->url, &amqp->info) != AMQP_STATUS_OK ||
+		(has_options && !amqp->info.ssl)) {
 		mp_amqp_done(amqp);
 		return MP_INVALID;
 	}
@@ -169,19 +191,51 @@ enum mp_rc mp_amqp_check_rpc(struct mp_amqp *amqp, const char *doing, amqp_rpc_r
 
 /* --- connecting --- */
 
+/* What proves that the broker is the one whose name the url has. */
+static int demand_certificate(amqp_socket_t *socket, const char *ca_file)
+{
+	int status;
+
+	amqp_ssl_socket_set_verify_peer(socket, 1);
+	amqp_ssl_socket_set_verify_hostname(socket, 1);
+	status = amqp_ssl_socket_set_ssl_versions(socket, AMQP_TLSv1_2, AMQP_TLSvLATEST);
+	return status == AMQP_STATUS_OK ? amqp_ssl_socket_set_cacert(socket, ca_file) : status;
+}
+
+static enum mp_rc new_socket(struct mp_amqp *amqp, amqp_socket_t **out_socket)
+{
+	amqp_socket_t *socket = NULL;
+	char doing[80];
+
+	amqp->state = amqp_new_connection();
+	if (amqp->state != NULL)
+		socket = amqp->info.ssl ? amqp_ssl_socket_new(amqp->state)
+					: amqp_tcp_socket_new(amqp->state);
+	if (socket == NULL)
+		return mp_amqp_lose(amqp, "connecting", "no memory");
+	*out_socket = socket;
+	if (!amqp->info.ssl)
+		return MP_OK;
+
+	int status = demand_certificate(socket, amqp->ca_file);
+	if (mp_text_format(doing, sizeof(doing), "reading the authorities in %.50s",
+		    amqp->ca_file) != MP_OK)
+		doing[0] = '\0';
+	return mp_amqp_check(amqp, doing, status);
+}
+
 static enum mp_rc open_socket(struct mp_amqp *amqp)
 {
+	amqp_socket_t *socket = NULL;
 	struct timeval timeout = {.tv_sec = CONNECT_TIMEOUT_S};
 	unsigned send_timeout_ms = SEND_TIMEOUT_MS;
 	char doing[80];
 
-	amqp->state = amqp_new_connection();
-	amqp_socket_t *socket = amqp->state != NULL ? amqp_tcp_socket_new(amqp->state) : NULL;
-	if (socket == NULL)
-		return mp_amqp_lose(amqp, "connecting", "no memory");
-
-	enum mp_rc rc = mp_text_format(doing, sizeof(doing), "connecting to %.40s port %d",
-		amqp->info.host, amqp->info.port);
+	enum mp_rc rc = new_socket(amqp, &socket);
+	if (rc != MP_OK)
+		return rc;
+	rc = mp_text_format(doing, sizeof(doing), "connecting to %.40s port %d", amqp->info.host,
+		amqp->info.port);
 	if (rc != MP_OK)
 		return mp_amqp_lose(amqp, "connecting", mp_rc_name(rc));
 	rc = mp_amqp_check(amqp, doing,

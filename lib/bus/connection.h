@@ -61,8 +61,9 @@ struct mp_amqp {
 	char *url; /* what info points into; holds the password */
 	size_t url_size;
 	struct amqp_connection_info info;
-	amqp_connection_state_t state;				   /* NULL: not connected */
-	bool up;						   /* connected, and told so */
+	const char *ca_file;	       /* of amqps: who may vouch for the broker */
+	amqp_connection_state_t state; /* NULL: not connected */
+	bool up;		       /* connected, and told so */
 	struct mp_amqp_channel channels[MP_AMQP_CHANNELS_MAX + 1]; /* by number; 0 unused */
 	int64_t up_since_ms;					   /* monotonic */
 	int64_t next_try_ms;					   /* monotonic */
@@ -72,7 +73,9 @@ struct mp_amqp {
 
 /*
  * Reads the url, connects nothing yet. role is borrowed for ever, the sink copied. Errors:
- * MP_INVALID (not amqp://user:password@host:port/vhost), MP_NOMEM.
+ * MP_INVALID (not amqp://user:password@host:port/vhost, nor amqps with the same, to which
+ * "?cacertfile=/a/path" may be added), MP_NOMEM. Over amqps the broker's certificate must be signed
+ * by an authority of that file (else of the machine's), and be for the url's host.
  */
 enum mp_rc mp_amqp_init(struct mp_amqp *amqp, const char *url, const char *role,
 	const struct mp_sink *sink) MP_MUST_CHECK;

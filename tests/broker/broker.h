@@ -118,5 +118,7 @@ extern const struct CMUnitTest dead_tests[];
 extern const size_t dead_tests_count;
 extern const struct CMUnitTest outage_tests[];
 extern const size_t outage_tests_count;
+extern const struct CMUnitTest tls_tests[];
+extern const size_t tls_tests_count;
 
 #endif

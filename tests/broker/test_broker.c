@@ -26,6 +26,8 @@ int main(int argc, char **argv)
 	count += dead_tests_count;
 	memcpy(tests + count, outage_tests, outage_tests_count * sizeof(tests[0]));
 	count += outage_tests_count;
+	memcpy(tests + count, tls_tests, tls_tests_count * sizeof(tests[0]));
+	count += tls_tests_count;
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 	return _cmocka_run_group_tests("broker", tests, count, NULL, NULL);
