@@ -12,6 +12,7 @@
 #include "http_client/http_client.h"
 #include "json/json.h"
 #include "log/log.h"
+#include "service/health.h"
 #include "service/store_settings.h"
 
 #define EXIT_WRONG_USE 2
@@ -41,7 +42,7 @@ static const struct mp_setting shared_settings[] = {
 	{"CURRENCIES", MP_SETTING_TEXT, "USD:2:2:0.50", FIELD(currencies_text), 0, 0, NULL,
 		"allowed currencies, see docs/MONEY.md; the first is the default"},
 	{"AMQP_URL", MP_SETTING_SECRET, NULL, FIELD(amqp_url), 0, 0, NULL,
-		"RabbitMQ, as amqp://user:password@host:port/vhost"},
+		"RabbitMQ, as amqp://user:password@host:port/vhost, or amqps:// the same"},
 	{"JWKS_URL", MP_SETTING_TEXT, NULL, FIELD(jwks_url), 0, 0, NULL,
 		"the user service's public keys"},
 };
@@ -240,7 +241,8 @@ static void print_help(const struct mp_service *service)
 
 	mp_buf_init(&out, 65536);
 	mp_buf_addf(&out,
-		"Usage: moneypal-%s [--help | --version | --check-config | --print-table]\n\n"
+		"Usage: moneypal-%s [--help | --version | --check-config | --print-table | "
+		"--health]\n\n"
 		"Runs until SIGTERM, SIGINT or SIGHUP. Its settings come from the environment; a "
 		"secret "
 		"NAME\n"
@@ -442,10 +444,12 @@ int mp_service_main(int argc, char **argv, const struct mp_service_spec *spec)
 	}
 	if (argc == 2 && strcmp(option, "--print-table") == 0)
 		return print_table(&service);
+	if (argc == 2 && strcmp(option, "--health") == 0)
+		return service_health();
 	if (argc > 2 || (argc == 2 && !check_only)) {
 		(void)fprintf(stderr,
-			"moneypal-%s takes --help, --version, --check-config or --print-table, not "
-			"%s.\n",
+			"moneypal-%s takes --help, --version, --check-config, --print-table or "
+			"--health, not %s.\n",
 			spec->name, argc > 2 ? argv[2] : option);
 		return EXIT_WRONG_USE;
 	}

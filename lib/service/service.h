@@ -57,8 +57,8 @@ const struct mp_currencies *mp_service_currencies(struct mp_service *service);
 struct mp_sink mp_service_sink(struct mp_service *service);
 
 /*
- * main's body. Answers --help, --version, --check-config and --print-table. Returns the exit
- * status.
+ * main's body. Answers --help, --version, --check-config, --print-table and --health (whether the
+ * one that listens at LISTEN is ready). Returns the exit status.
  */
 int mp_service_main(int argc, char **argv, const struct mp_service_spec *spec);
 

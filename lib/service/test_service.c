@@ -367,6 +367,29 @@ static void a_service_is_ready_soon(void **state)
 	assert_int_equal(child_end(&child), 0);
 }
 
+/* What a container without a shell asks: the program asks the one that runs. */
+static void health_is_what_readyz_says(void **state)
+{
+	static const char *const nowhere[] = {"LISTEN=127.0.0.1:0", NULL};
+	static const char *const nobody[] = {"LISTEN=127.0.0.1:1", NULL};
+	char listen[48];
+	const char *const there[] = {listen, NULL};
+	struct child service;
+	struct child child;
+
+	assert_int_equal(run_once(&child, "--health", nowhere), 2);
+	assert_has(&child, "--health needs a LISTEN");
+	assert_int_equal(run_once(&child, "--health", nobody), 1);
+	assert_has(&child, "http://127.0.0.1:1 does not answer");
+
+	child_start(&service, NULL, NULL);
+	(void)snprintf(listen, sizeof(listen), "LISTEN=0.0.0.0:%u", (unsigned)child_port(&service));
+	assert_int_equal(run_once(&child, "--health", there), 0);
+	assert_int_equal(kill(service.pid, SIGTERM), 0);
+	assert_int_equal(child_end(&service), 0);
+	assert_int_equal(run_once(&child, "--health", there), 1);
+}
+
 static int make_folder(void **state)
 {
 	mp_test_folder_make(&folder);
@@ -391,6 +414,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(running_requests_are_answered_before_the_end),
 		cmocka_unit_test(what_does_not_start_says_why_and_ends),
 		cmocka_unit_test(a_service_is_ready_soon),
+		cmocka_unit_test(health_is_what_readyz_says),
 	};
 
 	if (getenv("SERVICE_UNDER_TEST") != NULL)
