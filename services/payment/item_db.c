@@ -56,6 +56,12 @@ const char *item_row_sk(struct mp_arena *arena, int64_t seq)
 	return mp_arena_printf(arena, SK_PREFIX_TIMELINE "%06" PRId64, seq);
 }
 
+static bool is_closing(const struct payment *p)
+{
+	return p->state == PAYMENT_CLOSING ||
+	       (p->state == PAYMENT_REVIEW && p->reviewed_from == PAYMENT_CLOSING);
+}
+
 struct mp_item *item_from_payment(struct mp_arena *arena, const struct payment *p)
 {
 	struct mp_item *item =
@@ -73,8 +79,10 @@ struct mp_item *item_from_payment(struct mp_arena *arena, const struct payment *
 	mp_map_set_bool(map, "status", p->state == PAYMENT_SUCCEEDED);
 	mp_map_set_text(map, "state", payment_state_name(p->state));
 	mp_map_set_int(map, "state_at", p->state_at_ms);
-	if (p->state == PAYMENT_CLOSING)
+	if (is_closing(p))
 		mp_map_set_text(map, "ending", payment_state_name(p->ending));
+	if (p->state == PAYMENT_REVIEW && p->reviewed_from != PAYMENT_CREATED)
+		mp_map_set_text(map, "reviewed_from", payment_state_name(p->reviewed_from));
 	mp_map_set_text(map, "reason", p->reason);
 	mp_map_set_int(map, "attempt", p->attempt);
 	mp_map_set_text(map, "attempt_kind", attempt_kind_name(p->attempt_kind));
@@ -175,12 +183,14 @@ static void read_state(
 	const char *source = NULL;
 	const char *state = NULL;
 	const char *ending = NULL;
+	const char *from = NULL;
 	const char *kind = NULL;
 
 	mp_item_read_text(r, "currency", &currency);
 	mp_item_read_text(r, "source", &source);
 	mp_item_read_text(r, "state", &state);
 	mp_item_read_text_or(r, "ending", &ending);
+	mp_item_read_text_or(r, "reviewed_from", &from);
 	mp_item_read_text(r, "attempt_kind", &kind);
 	if (mp_item_read_end(r) != MP_OK)
 		return;
@@ -188,7 +198,8 @@ static void read_state(
 	if (p->currency == NULL || !payment_source_from_name(source, &p->source) ||
 		!payment_state_from_name(state, &p->state) ||
 		!attempt_kind_from_name(kind, &p->attempt_kind) ||
-		(p->state == PAYMENT_CLOSING && !payment_state_from_name(ending, &p->ending)))
+		(from != NULL && !payment_state_from_name(from, &p->reviewed_from)) ||
+		(is_closing(p) && !payment_state_from_name(ending, &p->ending)))
 		r->rc = MP_CORRUPT;
 }
 

@@ -46,6 +46,7 @@ static const struct decision table[INPUT_KINDS][PAYMENT_STATES] = {
 	[INPUT_BILL_UNFUNDED]	   = {IGNR, IGNR, FUND, IGNR, IGNR, IGNR, IGNR, IGNR, IGNR, IGNR},
 	[INPUT_BILL_VOIDED]	   = {IGNR, IGNR, IGNR, IGNR, CLOS, IGNR, IGNR, IGNR, IGNR, IGNR},
 	[INPUT_FUNDING_SETTLED]	   = {NOTE, NOTE, NOTE, NOTE, NOTE, NOTE, NOTE, NOTE, NOTE, NOTE},
+	[INPUT_UNANSWERED]	   = {IGNR, IGNR, REVW, IGNR, REVW, IGNR, IGNR, IGNR, IGNR, IGNR},
 	[INPUT_RETRY_WALLET]	   = {REFU, REFU, REFU, SETT, REFU, REFU, REFU, REFU, REFU, REFU},
 	[INPUT_RETRY_CARD]	   = {REFU, REFU, REFU, NOTE, REFU, REFU, REFU, REFU, REFU, REFU},
 	[INPUT_CANCEL]		   = {NOTE, NOTE, REFU, NOTE, REFU, REFU, IGNR, REFU, REFU, REFU},
@@ -71,22 +72,40 @@ static bool ends_only_its_attempt(enum payment_input_kind kind)
 	       kind == INPUT_SESSION_EXPIRED || kind == INPUT_SESSION_FAILED;
 }
 
+static bool is_answer(enum payment_input_kind kind)
+{
+	return kind == INPUT_BILL_UNFUNDED || kind == INPUT_BILL_VOIDED ||
+	       kind == INPUT_FUNDING_SETTLED;
+}
+
+enum payment_state machine_answered_in(const struct payment *payment)
+{
+	if (payment->state == PAYMENT_REVIEW && payment->reviewed_from != PAYMENT_CREATED)
+		return payment->reviewed_from;
+	return payment->state;
+}
+
 struct decision machine_decide(const struct payment *payment, const struct payment_input *input)
 {
-	struct decision decision = machine_table(payment->state, input->kind);
+	enum payment_state state =
+		is_answer(input->kind) ? machine_answered_in(payment) : payment->state;
+	struct decision decision = machine_table(state, input->kind);
 	const struct decision noted = {VERDICT_NOTE, payment->state};
 	const struct decision ignored = {VERDICT_IGNORE, payment->state};
 	const struct decision refused = {VERDICT_REFUSE, payment->state};
 
 	if (ends_only_its_attempt(input->kind) && input->attempt != payment->session_attempt)
 		return noted;
-	if (input->kind == INPUT_BILL_UNFUNDED && input->attempt != payment->attempt)
+	if ((input->kind == INPUT_BILL_UNFUNDED || input->kind == INPUT_UNANSWERED) &&
+		input->attempt != payment->attempt)
 		return ignored; /* told again, or overtaken by a later attempt */
-	if (input->kind == INPUT_FUNDING_SETTLED && payment->state == PAYMENT_SETTLING &&
+	if (input->kind == INPUT_FUNDING_SETTLED && state == PAYMENT_SETTLING &&
 		payment_is_top_up(payment))
 		return (struct decision){VERDICT_MOVE, PAYMENT_SUCCEEDED};
 	if (input->kind == INPUT_BILL_VOIDED && decision.verdict == VERDICT_MOVE)
 		decision.next = payment->ending;
+	if (decision.verdict != VERDICT_MOVE)
+		decision.next = payment->state;
 	if (input->kind == INPUT_CANCEL && payment->state == PAYMENT_CLOSING &&
 		payment->ending == PAYMENT_CANCELED)
 		return ignored;
@@ -101,7 +120,14 @@ struct decision machine_decide(const struct payment *payment, const struct payme
 
 enum redrive machine_redrive(const struct payment *payment)
 {
-	switch (payment->state) {
+	if (machine_answered_in(payment) != payment->state)
+		return REDRIVE_NOTHING; /* in vain so far: telling it once more helps nobody */
+	return machine_redrive_asked(payment);
+}
+
+enum redrive machine_redrive_asked(const struct payment *payment)
+{
+	switch (machine_answered_in(payment)) {
 	case PAYMENT_CREATED:
 	case PAYMENT_AWAITING_PROVIDER:
 	case PAYMENT_REQUIRES_FUNDING:

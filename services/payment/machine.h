@@ -13,7 +13,8 @@
  *	created (from the wallet: at once) -> settling -> requires_funding -> settling
  *	created, awaiting_provider, requires_funding -> closing -> canceled | expired | failed
  *	(a top-up has no bill: it ends without closing)
- *	any that waits for the provider -> review
+ *	any that waits for the provider -> review (its figures are not ours)
+ *	settling, closing -> review (billing does not answer), and on from there when it does
  */
 enum verdict {
 	VERDICT_UNDEFINED, /* a hole in the table: none is left (tested) */
@@ -35,15 +36,21 @@ struct decision machine_decide(const struct payment *payment, const struct payme
 /* The table alone: what the state says to the input when the input is about the current attempt. */
 struct decision machine_table(enum payment_state state, enum payment_input_kind input);
 
+/* Where billing's answers find the payment: what is looked into for want of one still takes it. */
+enum payment_state machine_answered_in(const struct payment *payment);
+
 /* What a re-drive of a payment that stands still has to do. */
 enum redrive {
-	REDRIVE_NOTHING,   /* it has ended */
+	REDRIVE_NOTHING,   /* it has ended, or a person has to look */
 	REDRIVE_REQUESTED, /* tell payment.requested again */
 	REDRIVE_CAPTURES,  /* tell payment.captured again */
 	REDRIVE_ENDING,	   /* tell payment.canceled, expired or failed again */
 	REDRIVE_PROVIDER,  /* ask the provider what became of its session */
 };
 enum redrive machine_redrive(const struct payment *payment);
+
+/* The same when a person asks for it: also of a payment that is looked into. */
+enum redrive machine_redrive_asked(const struct payment *payment);
 
 /* True when this attempt's session is the one that its payer may pay at. */
 bool payment_session_payable(const struct payment *payment, int64_t attempt);

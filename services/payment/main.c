@@ -17,6 +17,7 @@ struct payment_config {
 	const char *stripe_secret_key;
 	const char *stripe_webhook_secret;
 	int64_t redrive_s;
+	int64_t redrives_max;
 	int64_t session_ttl_s;
 	int64_t provider_timeout_ms;
 	int64_t live_poll_ms;
@@ -48,6 +49,8 @@ static const struct mp_setting settings[] = {
 		"secrets of the webhook endpoint, separated by commas while one is rotated"},
 	{"REDRIVE_S", MP_SETTING_INT, "30", FIELD(redrive_s), 1, 3600, NULL,
 		"seconds after which a payment that stands still is driven again"},
+	{"REDRIVES_MAX", MP_SETTING_INT, "10", FIELD(redrives_max), 1, 1000, NULL,
+		"re-drives that billing may leave unanswered before a person has to look"},
 	{"SESSION_TTL_S", MP_SETTING_INT, "3600", FIELD(session_ttl_s),
 		STRIPE_SESSION_TTL_S_MIN + SESSION_OPENING_S_MIN,
 		STRIPE_SESSION_TTL_S_MAX - SESSION_OPENING_S_MIN, NULL,
@@ -177,6 +180,7 @@ static enum mp_rc start(struct mp_service *service, void **out_app, char reterr[
 		.session_ttl_s = config.session_ttl_s,
 		.session_opening_s = STRIPE_SESSION_TTL_S_MIN + config.provider_timeout_ms / 1000,
 		.redrive_ms = config.redrive_s * 1000,
+		.redrives_max = config.redrives_max,
 	};
 	payment_app_init(&parts->app);
 	enum mp_rc rc = open_clients(parts, reterr);

@@ -14,12 +14,16 @@ void payment_app_init(struct payment_app *app)
 		"state=\"awaiting_provider\"", "state=\"settling\"", "state=\"requires_funding\"",
 		"state=\"closing\"", "state=\"succeeded\"", "state=\"canceled\"",
 		"state=\"expired\"", "state=\"failed\"", "state=\"review\""};
+	static const char *const causes[ALARMS] = {[ALARM_MISMATCH] = "cause=\"mismatch\"",
+		[ALARM_UNANSWERED] = "cause=\"unanswered\"",
+		[ALARM_NOT_CREDITED] = "cause=\"not_credited\""};
 
 	for (size_t i = 0; i < PAYMENT_STATES; i++)
 		app->transitions[i] = mp_counter(
 			"moneypal_payments_total", labels[i], "Payments that came into a state");
-	app->reviews = mp_counter("moneypal_payment_review", NULL,
-		"Paid sessions whose figures differ from ours: a person has to look");
+	for (size_t i = ALARM_NONE + 1; i < ALARMS; i++)
+		app->alarms[i] = mp_counter("moneypal_payment_alarms_total", causes[i],
+			"Payments that a person has to look at, by cause");
 	app->events_done = mp_counter("moneypal_provider_events_total", "outcome=\"done\"",
 		"Webhooks of the provider looked into");
 	app->events_foreign = mp_counter("moneypal_provider_events_total", "outcome=\"foreign\"",
@@ -32,17 +36,24 @@ void payment_app_init(struct payment_app *app)
 
 /* --- one change --- */
 
+void payment_alarm(struct payment_app *app, const struct payment *payment, enum payment_alarm alarm)
+{
+	static const char *const causes[ALARMS] = {"", "mismatch", "unanswered", "not_credited"};
+
+	mp_metric_add(app->alarms[alarm], 1);
+	mp_log(MP_LOG_ERROR, "payment_alarm", MP_TEXT("payment", payment->id.text),
+		MP_TEXT("state", payment_state_name(payment->state)),
+		MP_TEXT("cause", causes[alarm]));
+}
+
 static void count_work(struct payment_app *app, const struct payment_work *work)
 {
 	const struct payment *p = &work->payment;
 
 	if (work->from != p->state)
 		mp_metric_add(app->transitions[p->state], 1);
-	if (work->alarm) {
-		mp_metric_add(app->reviews, 1);
-		mp_log(MP_LOG_ERROR, "payment_review", MP_TEXT("payment", p->id.text),
-			MP_TEXT("state", payment_state_name(p->state)));
-	}
+	if (work->alarm != ALARM_NONE)
+		payment_alarm(app, p, work->alarm);
 	if (work->from != p->state)
 		mp_log(MP_LOG_DEBUG, "payment_state", MP_TEXT("payment", p->id.text),
 			MP_TEXT("state", payment_state_name(p->state)),

@@ -34,7 +34,7 @@ struct payment_app {
 	int64_t provider_timeout_ms;
 
 	struct mp_metric *transitions[PAYMENT_STATES];
-	struct mp_metric *reviews;	  /* alarm: a person has to look */
+	struct mp_metric *alarms[ALARMS]; /* a person has to look */
 	struct mp_metric *events_done;	  /* provider events looked into */
 	struct mp_metric *events_foreign; /* about nothing of ours */
 	struct mp_metric *webhooks_refused;
@@ -84,6 +84,13 @@ enum mp_rc payment_retry(struct payment_app *app, const struct mp_id *user, cons
 enum mp_rc payment_cancel(struct payment_app *app, const struct mp_id *user, const struct mp_id *id,
 	int64_t now_ms, struct mp_arena *arena, struct payment *out_payment,
 	enum payment_problem *reterr_problem) MP_MUST_CHECK;
+
+/*
+ * Tells its last events again, because a person asks for it: also of a payment that is looked into,
+ * or has ended. MP_NOT_FOUND. *out_told: false when there is nothing to tell.
+ */
+enum mp_rc payment_redrive_asked(struct payment_app *app, const struct mp_id *id, int64_t now_ms,
+	struct mp_arena *arena, bool *out_told) MP_MUST_CHECK;
 
 /* --- billing's answers (notices.c) --- */
 
@@ -168,6 +175,10 @@ void payment_follow_trace(const struct payment *payment);
 enum mp_rc payment_apply(struct payment_app *app, const struct payment_change *change,
 	int64_t now_ms, struct mp_arena *arena, struct payment *out_payment,
 	enum verdict *out_verdict) MP_MUST_CHECK;
+
+/* A person has to look: counted, and logged as an error. */
+void payment_alarm(
+	struct payment_app *app, const struct payment *payment, enum payment_alarm alarm);
 
 /* Commits works and counts what they did. */
 enum mp_rc payment_commit(struct payment_app *app, struct payment_work *const *works, size_t count,

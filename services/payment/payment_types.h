@@ -35,7 +35,7 @@ enum payment_state {
 	PAYMENT_CANCELED,
 	PAYMENT_EXPIRED,
 	PAYMENT_FAILED,
-	PAYMENT_REVIEW, /* the provider's figures are not ours: a person has to look */
+	PAYMENT_REVIEW, /* a person has to look: see reviewed_from */
 	PAYMENT_STATES
 };
 
@@ -62,8 +62,13 @@ struct payment {
 
 	enum payment_state state;
 	int64_t state_at_ms;	   /* when it came into this state: its event's time */
-	enum payment_state ending; /* CLOSING: CANCELED, EXPIRED or FAILED */
-	const char *reason;	   /* why it ends or ended otherwise than hoped; NULL: none */
+	enum payment_state ending; /* CLOSING, or reviewed from it: CANCELED, EXPIRED or FAILED */
+	/*
+	 * REVIEW: SETTLING or CLOSING when billing did not answer, however often it was told; its
+	 * answer still counts. CREATED when the provider's figures are not ours.
+	 */
+	enum payment_state reviewed_from;
+	const char *reason; /* why it ends or ended otherwise than hoped; NULL: none */
 
 	int64_t attempt; /* the current one; only ever grows, from 1 */
 	enum attempt_kind attempt_kind;
@@ -169,6 +174,7 @@ enum payment_input_kind {
 	INPUT_BILL_UNFUNDED,	  /* attempt, shortfall_minor */
 	INPUT_BILL_VOIDED,	  /* text: the invoice number */
 	INPUT_FUNDING_SETTLED,	  /* payment_intent */
+	INPUT_UNANSWERED,	  /* attempt: billing was told about it again and again, in vain */
 	INPUT_RETRY_WALLET,
 	INPUT_RETRY_CARD,
 	INPUT_CANCEL,
@@ -192,6 +198,16 @@ struct payment_rules {
 	int64_t session_ttl_s;	   /* how long a payer may take */
 	int64_t session_opening_s; /* opened with less than this left, the provider refuses */
 	int64_t redrive_ms;	   /* a payment that stands still is looked at again */
+	int64_t redrives_max;	   /* billing does not answer to so many: a person has to look */
+};
+
+/* Why a person has to look. */
+enum payment_alarm {
+	ALARM_NONE,
+	ALARM_MISMATCH,	    /* the provider's figures are not ours */
+	ALARM_UNANSWERED,   /* billing does not answer: its order may be a dead letter */
+	ALARM_NOT_CREDITED, /* money that came late is not in the wallet: likewise */
+	ALARMS
 };
 
 /* One payment's changes, made in memory (work.h) and written in one transaction (payment_db.h). */
@@ -210,8 +226,8 @@ struct payment_work {
 	struct payment_event *events;
 	int64_t sessions_due_ms; /* a worker aligns the provider's sessions; 0: never */
 	int64_t redrive_due_ms;	 /* a new re-drive from then on; 0: none (there is one) */
-	bool alarm;		 /* a mismatch: a person has to look */
-	enum mp_rc rc;		 /* MP_NOMEM once anything could not be kept: do not write */
+	enum payment_alarm alarm;
+	enum mp_rc rc; /* MP_NOMEM once anything could not be kept: do not write */
 };
 
 /* Stable names, for the API and the store. from_name: false for an unknown one. */

@@ -65,7 +65,7 @@ static enum mp_rc ask_about_session(
 
 /* The last events again, with their ids as they were: whoever missed them acts, others do not. */
 static enum mp_rc tell_again(struct payment_app *app, const struct payment *payment, int64_t now_ms,
-	struct mp_arena *arena)
+	struct mp_arena *arena, bool *out_told)
 {
 	struct payment_work work;
 	struct payment_work *const works[] = {&work};
@@ -75,6 +75,7 @@ static enum mp_rc tell_again(struct payment_app *app, const struct payment *paym
 	if (rc != MP_OK)
 		return rc;
 	work_redrive(&work);
+	*out_told = !work_is_empty(&work);
 	return work_is_empty(&work) ? MP_OK : payment_commit(app, works, 1, NULL, 0, arena);
 }
 
@@ -92,11 +93,54 @@ static int64_t next_redrive_ms(struct payment_app *app, const struct payment *pa
 	return now_ms + (pause < least ? least : pause);
 }
 
+enum mp_rc payment_redrive_asked(struct payment_app *app, const struct mp_id *id, int64_t now_ms,
+	struct mp_arena *arena, bool *out_told)
+{
+	struct payment payment;
+
+	enum mp_rc rc = payment_db_get(&app->db, id, arena, &payment);
+	return rc == MP_OK ? tell_again(app, &payment, now_ms, arena, out_told) : rc;
+}
+
+/* --- without end? --- */
+
+/*
+ * Billing was told again and again: it has given the order up (a dead letter), or has been away for
+ * long. Telling it for ever would only add dead letters. The time counts along, since a re-drive
+ * that is at work already has seen other states before.
+ */
+static bool is_in_vain(const struct payment_app *app, const struct payment *payment,
+	int64_t attempts, int64_t now_ms)
+{
+	int64_t least_ms = app->rules.redrives_max * app->rules.redrive_ms;
+
+	return attempts >= app->rules.redrives_max && now_ms - payment->state_at_ms >= least_ms;
+}
+
+/* A person has to look. The order itself is not lost: what billing gave up can be replayed. */
+static struct mp_due_result give_to_person(struct payment_app *app, const struct payment *payment,
+	int64_t attempts, int64_t now_ms, struct mp_arena *arena)
+{
+	const struct payment_input input = {
+		.kind = INPUT_UNANSWERED, .at_ms = now_ms, .attempt = payment->attempt};
+	struct payment now;
+
+	if (payment->state != PAYMENT_SETTLING && payment->state != PAYMENT_CLOSING) {
+		payment_alarm(app, payment, ALARM_NOT_CREDITED);
+		return (struct mp_due_result){.done = true};
+	}
+	enum mp_rc rc = provider_tell(app, &payment->id, &input, now_ms, arena, &now);
+	if (rc != MP_OK || now.state != PAYMENT_REVIEW)
+		return provider_later(attempts, now_ms); /* or it moved on meanwhile */
+	return (struct mp_due_result){.done = true};
+}
+
 struct mp_due_result payment_redrive_due(
 	void *ctx, struct mp_arena *arena, const struct mp_id *id, int64_t attempts, int64_t now_ms)
 {
 	struct payment_app *app = ctx;
 	struct payment payment;
+	bool told;
 
 	mp_trace_end(); /* the payment's own, as soon as it is known */
 	enum mp_rc rc = payment_db_get(&app->db, id, arena, &payment);
@@ -110,12 +154,14 @@ struct mp_due_result payment_redrive_due(
 	enum redrive redrive = machine_redrive(&payment);
 	if (redrive == REDRIVE_NOTHING)
 		return (struct mp_due_result){.done = true};
+	if (redrive != REDRIVE_PROVIDER && is_in_vain(app, &payment, attempts, now_ms))
+		return give_to_person(app, &payment, attempts, now_ms, arena);
 
 	mp_metric_add(app->redrives, 1);
 	if (redrive == REDRIVE_PROVIDER)
 		rc = ask_about_session(app, id, now_ms, arena);
 	if (rc == MP_OK && (redrive != REDRIVE_PROVIDER || payment.captures_unsettled > 0))
-		rc = tell_again(app, &payment, now_ms, arena);
+		rc = tell_again(app, &payment, now_ms, arena, &told);
 	if (rc != MP_OK)
 		mp_log(MP_LOG_WARN, "redrive_failed", MP_TEXT("payment", id->text), MP_RC(rc));
 	return (struct mp_due_result){.again_at_ms = next_redrive_ms(app, &payment,

@@ -236,7 +236,8 @@ static void open_app(struct fixture *f)
 	app->users = (struct users){fake_user_exists, f};
 	app->rules = (struct payment_rules){.session_ttl_s = 3600,
 		.session_opening_s = STRIPE_SESSION_TTL_S_MIN + 8,
-		.redrive_ms = 30000};
+		.redrive_ms = 30000,
+		.redrives_max = 10};
 	app->public_url = "https://moneypal.test";
 	app->provider_waiting_max = 4;
 	app->provider_timeout_ms = 8000;

@@ -27,6 +27,7 @@ static const struct {
 	{INPUT_BILL_UNFUNDED, "bill unfunded", "..F......."},
 	{INPUT_BILL_VOIDED, "bill voided", "....C....."},
 	{INPUT_FUNDING_SETTLED, "funding settled", "nnnnnnnnnn"},
+	{INPUT_UNANSWERED, "unanswered", "..R.R....."},
 	{INPUT_RETRY_WALLET, "retry from the wallet", "!!!S!!!!!!"},
 	{INPUT_RETRY_CARD, "retry by card", "!!!n!!!!!!"},
 	{INPUT_CANCEL, "cancel", "nn!n!!.!!!"},
@@ -125,6 +126,48 @@ static void only_the_current_attempt_can_be_unfunded(void **state)
 	assert_int_equal(machine_decide(&payment, &input).verdict, VERDICT_IGNORE);
 	input.attempt = 3;
 	assert_int_equal(machine_decide(&payment, &input).next, PAYMENT_REQUIRES_FUNDING);
+}
+
+static void what_billing_did_not_answer_takes_its_answer_from_review(void **state)
+{
+	const struct payment_input unfunded = {.kind = INPUT_BILL_UNFUNDED, .attempt = 3};
+	const struct payment_input voided = {.kind = INPUT_BILL_VOIDED};
+	const struct payment_input funded = {.kind = INPUT_FUNDING_SETTLED};
+	struct payment payment = payment_in(PAYMENT_REVIEW);
+
+	(void)state;
+	/* The provider's figures: nothing but the settled bill moves it. */
+	assert_int_equal(machine_decide(&payment, &unfunded).verdict, VERDICT_IGNORE);
+	assert_int_equal(machine_decide(&payment, &voided).verdict, VERDICT_IGNORE);
+
+	payment.reviewed_from = PAYMENT_SETTLING;
+	assert_int_equal(machine_decide(&payment, &unfunded).next, PAYMENT_REQUIRES_FUNDING);
+	assert_int_equal(machine_decide(&payment, &voided).verdict, VERDICT_IGNORE);
+	assert_int_equal(machine_decide(&payment, &voided).next, PAYMENT_REVIEW);
+	assert_int_equal(machine_decide(&payment, &funded).next, PAYMENT_REVIEW);
+	payment.reviewed_from = PAYMENT_CLOSING;
+	assert_int_equal(machine_decide(&payment, &voided).next, PAYMENT_EXPIRED);
+	assert_int_equal(machine_decide(&payment, &unfunded).verdict, VERDICT_IGNORE);
+	payment.reviewed_from = PAYMENT_SETTLING;
+	payment.paid_to = (struct mp_id){0};
+	assert_int_equal(machine_decide(&payment, &funded).next, PAYMENT_SUCCEEDED);
+}
+
+static void what_is_looked_into_is_driven_again_only_when_asked(void **state)
+{
+	struct payment payment = payment_in(PAYMENT_REVIEW);
+
+	(void)state;
+	assert_int_equal(machine_redrive_asked(&payment), REDRIVE_NOTHING);
+	payment.reviewed_from = PAYMENT_SETTLING;
+	payment.captures_unsettled = 1;
+	assert_int_equal(machine_redrive(&payment), REDRIVE_NOTHING);
+	assert_int_equal(machine_redrive_asked(&payment), REDRIVE_REQUESTED);
+	payment.attempt_kind = ATTEMPT_SESSION;
+	assert_int_equal(machine_redrive_asked(&payment), REDRIVE_CAPTURES);
+	payment.reviewed_from = PAYMENT_CLOSING;
+	assert_int_equal(machine_redrive(&payment), REDRIVE_NOTHING);
+	assert_int_equal(machine_redrive_asked(&payment), REDRIVE_ENDING);
 }
 
 static void a_top_up_succeeds_once_it_is_in_the_wallet(void **state)
@@ -241,6 +284,8 @@ int main(void)
 		cmocka_unit_test(every_state_knows_every_input),
 		cmocka_unit_test(what_another_attempt_does_ends_nothing),
 		cmocka_unit_test(only_the_current_attempt_can_be_unfunded),
+		cmocka_unit_test(what_billing_did_not_answer_takes_its_answer_from_review),
+		cmocka_unit_test(what_is_looked_into_is_driven_again_only_when_asked),
 		cmocka_unit_test(a_top_up_succeeds_once_it_is_in_the_wallet),
 		cmocka_unit_test(a_void_bill_ends_the_payment_as_it_was_closing),
 		cmocka_unit_test(canceling_twice_is_canceling_once),

@@ -95,6 +95,7 @@ static void bill_settled(struct payment_work *work, const struct payment_input *
 
 static void bill_unfunded(struct payment_work *work, const struct payment_input *input)
 {
+	work->payment.reason = NULL;
 	work_enter(work, PAYMENT_REQUIRES_FUNDING);
 	work_say(work, input->at_ms, PAYER_ONLY, "billing", "bill.unfunded",
 		work_sentence(work, "The wallet was too empty, missing: ",
@@ -123,12 +124,28 @@ static enum verdict funding_settled(
 	capture->changed = true;
 	if (p->captures_unsettled > 0)
 		p->captures_unsettled--;
-	if (decision.verdict == VERDICT_MOVE)
+	if (decision.verdict == VERDICT_MOVE) {
+		p->reason = NULL;
 		work_enter(work, decision.next);
+	}
 	work_say(work, input->at_ms, PAYER_ONLY, "wallet", "funding.settled",
 		work_sentence(work, work_amount(work, capture->amount_minor),
 			" was credited to the wallet"));
 	return decision.verdict;
+}
+
+/* A reason that is there says how it was closing: that stays what will be told of it. */
+static void unanswered(struct payment_work *work, const struct payment_input *input)
+{
+	struct payment *p = &work->payment;
+
+	p->reviewed_from = p->state;
+	if (p->state == PAYMENT_SETTLING)
+		p->reason = "It takes longer than it should: we are looking into it";
+	work_enter(work, PAYMENT_REVIEW);
+	work->alarm = ALARM_UNANSWERED;
+	work_say(work, input->at_ms, BOTH_PARTIES, "payment", "payment.review",
+		"It takes longer than it should: we are looking into it");
 }
 
 static enum verdict apply_answer(struct payment_work *work, const struct payment_input *input)
@@ -143,6 +160,8 @@ static enum verdict apply_answer(struct payment_work *work, const struct payment
 		bill_settled(work, input);
 	else if (input->kind == INPUT_BILL_UNFUNDED)
 		bill_unfunded(work, input);
+	else if (input->kind == INPUT_UNANSWERED)
+		unanswered(work, input);
 	else
 		bill_voided(work, input, decision.next);
 	return decision.verdict;
@@ -232,6 +251,7 @@ enum verdict work_apply(struct payment_work *work, const struct payment_input *i
 	case INPUT_BILL_UNFUNDED:
 	case INPUT_BILL_VOIDED:
 	case INPUT_FUNDING_SETTLED:
+	case INPUT_UNANSWERED:
 		return apply_answer(work, input);
 	case INPUT_RETRY_WALLET:
 	case INPUT_RETRY_CARD:
@@ -250,7 +270,7 @@ void work_redrive(struct payment_work *work)
 {
 	const struct payment *p = &work->payment;
 
-	switch (machine_redrive(p)) {
+	switch (machine_redrive_asked(p)) {
 	case REDRIVE_REQUESTED:
 		work_tell_requested(work);
 		break;
@@ -264,7 +284,8 @@ void work_redrive(struct payment_work *work)
 	}
 	/* Money is told until it is in the wallet; what it settles, until the bill has answered. */
 	for (const struct payment_capture *c = work->captures; c != NULL; c = c->next) {
-		bool settles = p->state == PAYMENT_SETTLING && c->attempt == p->attempt;
+		bool settles =
+			machine_answered_in(p) == PAYMENT_SETTLING && c->attempt == p->attempt;
 		if (!c->settled || settles)
 			work_tell_captured(work, c);
 	}

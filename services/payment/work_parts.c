@@ -119,11 +119,16 @@ void work_want_sessions(struct payment_work *work)
 
 void work_enter(struct payment_work *work, enum payment_state state)
 {
+	bool was_reviewed = work->payment.state == PAYMENT_REVIEW;
+
 	work->payment.state = state;
 	work->payment.state_at_ms = work->now_ms;
 	work->changed = true;
-	/* The re-drive that there is may have slowed down while it waited for the payer. */
-	if (state == PAYMENT_SETTLING || state == PAYMENT_CLOSING)
+	/*
+	 * The re-drive that there is may have slowed down while it waited for the payer; while it
+	 * was looked into there is none.
+	 */
+	if (state == PAYMENT_SETTLING || state == PAYMENT_CLOSING || was_reviewed)
 		work->redrive_due_ms = work->now_ms + work->rules->redrive_ms;
 }
 

@@ -132,12 +132,13 @@ static void session_mismatch(struct payment_work *work, struct payment_attempt *
 	struct payment *p = &work->payment;
 
 	work_set_session(work, attempt, SESSION_PAID);
-	work->alarm = true;
+	work->alarm = ALARM_MISMATCH;
 	if (decision.verdict == VERDICT_MOVE) {
 		if (p->session_attempt == attempt->number)
 			p->session_attempt = 0;
 		work_drop_session(work);
 		p->reason = "The provider's figures differ from ours: we are looking into it";
+		p->reviewed_from = PAYMENT_CREATED;
 		work_enter(work, decision.next);
 	}
 	work_say(work, input->at_ms, PAYER_ONLY, "payment", "payment.review",
