@@ -36,11 +36,11 @@ export default defineConfig({
 		screenshot: 'only-on-failure',
 	},
 	projects: [
-		{ name: 'phone', use: phone, testIgnore: /(screens|desktop)\.spec/ },
+		{ name: 'phone', use: phone, testIgnore: /screens\.spec/ },
 		{
 			name: 'desktop',
 			use: { ...devices['Desktop Chrome'], viewport: { width: 1280, height: 800 } },
-			testMatch: /(journeys|desktop)\.spec/,
+			testMatch: /(journeys|access)\.spec/,
 		},
 		...(process.env.SCREENS
 			? [

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { byDay, dayName, monthName, shortTime } from './dates';
+import { byDay, dayName, monthName, shortMonthName, shortTime } from './dates';
 import { lastMonths } from './months';
 
 const now = new Date(2026, 10, 23, 15, 0);
@@ -24,4 +24,5 @@ it('items keep their order, grouped by day', () => {
 it('months are UTC months, and go back over the year', () => {
 	expect(lastMonths('2026-02', 4)).toEqual(['2026-02', '2026-01', '2025-12', '2025-11']);
 	expect(monthName('2026-11')).toBe('Nov 2026');
+	expect(['2026-12', '2027-01', '2027-02'].map(shortMonthName)).toEqual(['Dec', '2027', 'Feb']);
 });

@@ -54,6 +54,14 @@ export function shortTime(text: string, now = new Date()): string {
 /** "2026-11" as "Nov 2026". */
 export const monthName = (month: string) => monthFormat.format(new Date(`${month}-01T00:00:00Z`));
 
+const shortMonthFormat = new Intl.DateTimeFormat(undefined, { month: 'short', timeZone: 'UTC' });
+
+/** "2026-11" as "Nov", for an axis; January is where its year begins: "2027". */
+export const shortMonthName = (month: string) =>
+	month.endsWith('-01')
+		? month.slice(0, 4)
+		: shortMonthFormat.format(new Date(`${month}-01T00:00:00Z`));
+
 /** Items by the day of their date, in their order. */
 export function byDay<T>(items: readonly T[], dateOf: (item: T) => string, now = new Date()) {
 	const days: { day: string; items: T[] }[] = [];

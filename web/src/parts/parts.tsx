@@ -152,7 +152,7 @@ export function Row({
 					</span>
 				</span>
 				<span className={css.rowLine}>
-					<span className={`${css.rowSub} one-line`}>{sub}</span>
+					<span className={`${css.rowSub} two-lines`}>{sub}</span>
 					<span className={css.rowEnd}>{end}</span>
 				</span>
 			</span>

@@ -1,8 +1,11 @@
 import { Bar, BarChart, CartesianGrid, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
+import { axisTicks } from '../lib/axis';
 import { currencyDigits, money } from '../lib/money';
 
 export interface ChartRow {
 	name: string;
+	/** For the axis, where the name is too long. */
+	shortName?: string;
 	paid: string;
 	received: string;
 	funded: string;
@@ -35,6 +38,9 @@ export default function ReportChart({
 		paid: height(row.paid),
 		funded: height(row.funded),
 	}));
+	const shown = SERIES.filter(each => only.includes(each.key));
+	const most = Math.max(0, ...data.flatMap(row => shown.map(({ key }) => row[key])));
+	const ticks = axisTicks(most);
 	const ink = 'var(--mantine-color-dimmed)';
 	return (
 		<ResponsiveContainer width="100%" height="100%">
@@ -51,12 +57,15 @@ export default function ReportChart({
 					tickLine={false}
 					axisLine={{ stroke: 'var(--page-line)' }}
 					interval="preserveStartEnd"
+					tickFormatter={(name: string, index: number) => rows[index]?.shortName ?? name}
 				/>
 				<YAxis
 					tick={{ fill: ink, fontSize: 12 }}
 					tickLine={false}
 					axisLine={false}
 					width={54}
+					ticks={ticks}
+					domain={[0, ticks.at(-1) ?? 0]}
 					tickFormatter={(value: number) => compact.format(value)}
 				/>
 				<Tooltip
@@ -70,7 +79,7 @@ export default function ReportChart({
 					itemStyle={{ color: 'var(--mantine-color-text)' }}
 					formatter={value => money(Number(value).toFixed(digits), currency)}
 				/>
-				{SERIES.filter(each => only.includes(each.key)).map(({ key, label, color }) => (
+				{shown.map(({ key, label, color }) => (
 					<Bar
 						key={key}
 						dataKey={key}

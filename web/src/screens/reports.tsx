@@ -4,7 +4,7 @@ import { lazy, Suspense } from 'react';
 import { useSearchParams } from 'react-router';
 import { reportCsv, reportQuery, useNames, type Summary } from '../api/queries';
 import { asProblem } from '../api/problem';
-import { monthName } from '../lib/dates';
+import { monthName, shortMonthName } from '../lib/dates';
 import { saveText } from '../lib/leave';
 import { money } from '../lib/money';
 import { lastMonths, monthOf } from '../lib/months';
@@ -124,7 +124,12 @@ function Figures({ summary, currency }: { summary: Summary; currency: string }) 
 	const chart: ChartRow[] = lastMonths(summary.to, MONTHS_MAX)
 		.filter(month => month >= summary.from)
 		.reverse()
-		.map(month => ({ ...NOTHING, ...byMonth.get(month), name: monthName(month) }));
+		.map(month => ({
+			...NOTHING,
+			...byMonth.get(month),
+			name: monthName(month),
+			shortName: shortMonthName(month),
+		}));
 	return (
 		<>
 			<Totals sums={totals} />
