@@ -185,7 +185,10 @@ export class App {
 		const { page } = this;
 		await page.goto('/pay');
 		await page.getByLabel('To', { exact: true }).fill(to.user_name);
-		await page.getByRole('list', { name: 'People found' }).getByText(to.user_name, { exact: true }).click();
+		await page
+			.getByRole('list', { name: 'People found' })
+			.getByText(to.user_name, { exact: true })
+			.click();
 		await page.getByLabel('Amount').fill(amount);
 		if (note) await page.getByLabel('What for').fill(note);
 		await this.button('Review').click();
