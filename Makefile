@@ -3,7 +3,7 @@
 # PORT (8080), VAR (var) and BIND (127.0.0.1) choose where `make run` runs; YES=1 answers yes;
 # T=name is one test; STORE=dynamodb runs it on DynamoDB Local. make hands them on as they are given.
 
-.PHONY: help setup build run ready demo test unit check bench clean clean-room
+.PHONY: help setup build run ready demo test unit check fuzz bench clean clean-room
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo 'make test    install what tests need, and run them all; T=name runs one'
 	@echo 'make unit    build, and run the unit tests'
 	@echo 'make check   the static checks'
+	@echo 'make fuzz    every parser of outside bytes, SECONDS= each (60)'
 	@echo 'make clean-room  run and demo in a bare Debian 12 (root); FULL=1: the tests too'
 	@echo 'make bench   the numbers'
 	@echo 'make build   build only'
@@ -53,6 +54,12 @@ unit:
 
 check:
 	@tools/check
+
+# bash has a SECONDS of its own.
+fuzz:
+	@tools/setup test
+	@tools/build build-asan
+	@env -u SECONDS tools/fuzz $(or $(SECONDS),60)
 
 bench:
 	@tools/build build

@@ -106,6 +106,11 @@ enum mp_rc mp_base64url_decode(
 		return MP_INVALID;
 	if (text_len / 4 * 3 + text_len % 4 * 3 / 4 > out_size)
 		return MP_TOO_LARGE;
+	/* libsodium takes some bytes that are not ASCII for letters. */
+	for (size_t i = 0; i < text_len; i++) {
+		if ((unsigned char)text[i] >= 0x80)
+			return MP_INVALID;
+	}
 	/* Refuses padding, other alphabets and bits behind the last byte: one spelling a value. */
 	if (sodium_base642bin(out_bytes, out_size, text, text_len, NULL, &len, NULL,
 		    sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)

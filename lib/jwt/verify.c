@@ -23,7 +23,8 @@ static bool split(const char *token, size_t len, struct token_parts *out)
 	const char *end = token + len;
 	const char *first = memchr(token, '.', len);
 
-	if (first == NULL)
+	/* libjose's JSON could not hold other bytes, which would look like a lack of memory. */
+	if (first == NULL || !mp_text_is_utf8(token, len))
 		return false;
 	const char *second = memchr(first + 1, '.', (size_t)(end - first - 1));
 	if (second == NULL || memchr(second + 1, '.', (size_t)(end - second - 1)) != NULL)
