@@ -41,6 +41,7 @@ class LocalSystem:
         self.settings = replace(self.settings, port=port or free_port(self.settings))
         self.output = self.settings.var.with_name(self.settings.var.name + ".output")
         self.process = None
+        self.prefix = []  # a command that runs the launcher
 
     @property
     def base(self):
@@ -61,7 +62,8 @@ class LocalSystem:
         with open(self.output, "wb") as output:
             self.process = subprocess.Popen(
                 # It must end with the tests, however these end.
-                ["/usr/bin/setpriv", "--pdeathsig", "TERM", ROOT / "deploy/local/launch", "run"],
+                ["/usr/bin/setpriv", "--pdeathsig", "TERM", *self.prefix,
+                 ROOT / "deploy/local/launch", "run"],
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -120,10 +122,14 @@ class LocalSystem:
     def pid_of(self, part):
         return self._state(part)["pid"]
 
+    def parts(self):
+        return parts.all_parts(self.settings)
+
     def kill(self, part, number=signal.SIGKILL):
-        """Sends a signal to a part's process, and does not wait. The pid that it had."""
+        """Sends a signal to a part's process, and does not wait. The pid that it had; 0: none."""
         pid = self.pid_of(part)
-        os.kill(pid, number)
+        if pid:
+            os.kill(pid, number)
         return pid
 
     def kill_and_wait(self, part, number=signal.SIGKILL):
@@ -131,7 +137,7 @@ class LocalSystem:
         self.wait_restarted(part, self.kill(part, number))
 
     def wait_restarted(self, part, old_pid, seconds_max=60):
-        probe = next(each for each in parts.all_parts(self.settings) if each.name == part).probe
+        probe = next(each for each in self.parts() if each.name == part).probe
         deadline = time.monotonic() + seconds_max
         while self.pid_of(part) in (0, old_pid) or probe():
             assert time.monotonic() < deadline, f"{part} was not restarted; see {self.log_of(part)}"

@@ -10,8 +10,8 @@ import pytest
 import requests
 from api import Person, wait_for
 from local_system import LocalSystem, parts
+from stream import PAYMENTS, Stream
 from test_journeys import fund
-from test_kills import PAYMENTS, Stream
 
 SERVICES = ("wallet", "payment", "billing")
 EXTRA = 2  # of each, beside the one that the launcher runs

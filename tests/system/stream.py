@@ -1,14 +1,11 @@
-"""kill -9 under a stream of payments: each accepted one settles exactly once, and the audit holds."""
+"""A stream of payments of a known number: each accepted one settles exactly once."""
 import concurrent.futures
-import random
 import threading
 import time
 import uuid
 
-import inside
-import pytest
 import requests
-from api import ApiError, Person, wait_for
+from api import ApiError, Person
 
 from test_journeys import fund
 
@@ -57,21 +54,3 @@ class Stream:
         for payer in self.payers:
             count = sum(1 for who, _ in self.accepted if who is payer)
             assert payer.balance() == f"{1000 - count * 1.25:.2f}"
-
-
-@pytest.mark.parametrize("part", ["billing", "wallet", "payment", "broker"])
-def test_killed_under_a_stream_of_payments_each_settles_once(moneypal, part):
-    stream = Stream(moneypal)
-    rng = random.Random(f"seed-{part}")
-
-    def kill_thrice(done):
-        for share in (0.2, 0.5, 0.8):
-            wait_for(done, lambda n: n >= PAYMENTS * share * rng.uniform(0.8, 1.0), "payments", 90)
-            moneypal.kill_and_wait(part)
-
-    stream.run(kill_thrice)
-    stream.must_be_settled_once()
-    books = inside.audit(moneypal)
-    assert books["ok"], books["problems"]
-    assert all(float(row["total"]) == 0 for row in books["currencies"])
-    wait_for(lambda: inside.outbox_rows(moneypal), lambda rows: rows == 0, "empty outboxes")
