@@ -17,6 +17,11 @@ static const struct mpctl_command commands[] = {
 	{"dead show", "SERVICE ID", "one of them, whole", MPCTL_NEEDS_BROKER, mpctl_dead_show},
 	{"dead replay", "SERVICE ID|--all", "gives them to the service again", MPCTL_NEEDS_BROKER,
 		mpctl_dead_replay},
+	{"export", "SERVICE FILE", "all data of a stopped service, into a file", 0, mpctl_export},
+	{"import", "SERVICE FILE", "into an empty store, of whichever engine", 0, mpctl_import},
+	{"show", "SERVICE KEY [SORT]", "items as JSON, a line each", 0, mpctl_show},
+	{"backup", "DIR", "a copy of all services' data at one moment, while they run",
+		MPCTL_NEEDS_SERVICES, mpctl_backup},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -44,5 +44,9 @@ enum mpctl_exit mpctl_wrong_use(const char *name);
 enum mpctl_exit mpctl_dead_list(struct mpctl *ctl, int argc, char **argv);
 enum mpctl_exit mpctl_dead_show(struct mpctl *ctl, int argc, char **argv);
 enum mpctl_exit mpctl_dead_replay(struct mpctl *ctl, int argc, char **argv);
+enum mpctl_exit mpctl_export(struct mpctl *ctl, int argc, char **argv);
+enum mpctl_exit mpctl_import(struct mpctl *ctl, int argc, char **argv);
+enum mpctl_exit mpctl_show(struct mpctl *ctl, int argc, char **argv);
+enum mpctl_exit mpctl_backup(struct mpctl *ctl, int argc, char **argv);
 
 #endif

@@ -12,8 +12,10 @@
 #include "http_client/http_client.h"
 #include "json/json.h"
 #include "log/log.h"
+#include "service/backup.h"
 #include "service/health.h"
 #include "service/store_settings.h"
+#include "store/move.h"
 
 #define EXIT_WRONG_USE 2
 #define DRAIN_MS 3000
@@ -27,6 +29,8 @@ static const struct mp_setting common_settings[] = {
 		"address and port to listen on"},
 	{"DATA_DIR", MP_SETTING_TEXT, "", FIELD(data_dir), 0, 0, NULL,
 		"folder of the embedded engine, made when absent; required with STORE=rocksdb"},
+	{"BACKUP_DIR", MP_SETTING_TEXT, "", FIELD(backup_dir), 0, 0, NULL,
+		"folder for the copies that mpctl backup asks for; none are made without it"},
 	{"STORE", MP_SETTING_CHOICE, "rocksdb", FIELD(store), 0, 0, "rocksdb|dynamodb",
 		"storage engine"},
 	{"LOG_LEVEL", MP_SETTING_CHOICE, "info", FIELD(log_level), 0, 0, "debug|info|warn|error",
@@ -66,6 +70,7 @@ struct mp_service {
 	struct store_settings store_settings;
 	struct tables tables;
 	struct mp_currencies currencies;
+	struct mp_route *routes; /* the service's own, and those that all have; owned */
 	struct mp_store *store;
 	struct mp_jwks *jwks;
 	struct mp_http_server *server;
@@ -304,8 +309,36 @@ static enum mp_rc open_store(struct mp_service *service, char reterr[256])
 {
 	struct mp_sink sink = mp_service_sink(service);
 
-	return store_settings_open(service->config.store, service->config.data_dir,
-		service->spec->name, &service->store_settings, &sink, &service->store, reterr);
+	enum mp_rc rc = store_settings_open(service->config.store, service->config.data_dir,
+		service->spec->name, &service->store_settings, STORE_SERVE, &sink, &service->store,
+		reterr);
+	if (rc != MP_OK)
+		return rc;
+	rc = mp_move_check_finished(service->store);
+	if (rc == MP_CONFLICT)
+		(void)snprintf(reterr, 256,
+			"The data is of an import that was not finished: call mpctl import again.");
+	else if (rc != MP_OK)
+		(void)snprintf(reterr, 256, "The data cannot be read: %s.", mp_rc_name(rc));
+	return rc;
+}
+
+/* The service's routes, and those of the operator's backups. MP_NOMEM. */
+static enum mp_rc collect_routes(struct mp_service *service, size_t *out_count)
+{
+	size_t own = service->spec->routes_count;
+	size_t all = own + (service->spec->standalone ? 0 : backup_routes_count);
+
+	service->routes = calloc(all, sizeof(service->routes[0]));
+	if (service->routes == NULL)
+		return MP_NOMEM;
+	memcpy(service->routes, service->spec->routes, own * sizeof(service->routes[0]));
+	if (all > own)
+		memcpy(service->routes + own, backup_routes,
+			backup_routes_count * sizeof(service->routes[0]));
+	backup_init(service->store, service->spec->name, service->config.backup_dir);
+	*out_count = all;
+	return MP_OK;
 }
 
 static enum mp_rc open_verifier(struct mp_service *service, struct mp_verifier *out_verifier)
@@ -329,8 +362,6 @@ static enum mp_rc open_server(struct mp_service *service, char reterr[256])
 {
 	struct mp_http_server_config server = {
 		.listen = service->config.listen,
-		.routes = service->spec->routes,
-		.routes_count = service->spec->routes_count,
 		.ctx = service->app,
 		.origin = service->config.public_url,
 		.network_threads = service->spec->network_threads,
@@ -342,6 +373,9 @@ static enum mp_rc open_server(struct mp_service *service, char reterr[256])
 	};
 	enum mp_rc rc = open_verifier(service, &server.verifier);
 
+	if (rc == MP_OK)
+		rc = collect_routes(service, &server.routes_count);
+	server.routes = service->routes;
 	return rc == MP_OK ? mp_http_server_open(&server, &service->server, reterr) : rc;
 }
 
@@ -362,6 +396,7 @@ static enum mp_rc open_parts(struct mp_service *service, char reterr[256])
 static void close_parts(struct mp_service *service)
 {
 	mp_http_server_close(service->server, DRAIN_MS);
+	free(service->routes);
 	if (service->spec->stop != NULL)
 		service->spec->stop(service->app);
 	mp_jwks_close(service->jwks);

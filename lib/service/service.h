@@ -16,6 +16,7 @@
 struct mp_service_config {
 	const char *listen;	     /* LISTEN */
 	const char *data_dir;	     /* DATA_DIR: folder of the embedded engine */
+	const char *backup_dir;	     /* BACKUP_DIR: where copies of it may be made; "": nowhere */
 	const char *store;	     /* STORE: rocksdb, dynamodb */
 	const char *log_level;	     /* LOG_LEVEL */
 	const char *currencies_text; /* CURRENCIES, see docs/MONEY.md */

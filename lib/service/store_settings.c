@@ -55,7 +55,7 @@ static enum mp_rc table_name(
 }
 
 enum mp_rc store_settings_open(const char *engine, const char *directory, const char *service,
-	const struct store_settings *settings, const struct mp_sink *sink,
+	const struct store_settings *settings, enum store_use use, const struct mp_sink *sink,
 	struct mp_store **out_store, char reterr[256])
 {
 	char table[TABLE_NAME_SIZE];
@@ -73,7 +73,9 @@ enum mp_rc store_settings_open(const char *engine, const char *directory, const 
 			.session_token = settings->session_token,
 			.container_uri = settings->container_uri,
 			.container_token_file = settings->container_token_file},
-		.create_table = settings->create_tables,
+		.create_table = settings->create_tables && use == STORE_SERVE,
+		.existing = use == STORE_EXISTING,
+		.read_only = use == STORE_READ,
 	};
 	return mp_store_open(&config, sink, out_store, reterr);
 }

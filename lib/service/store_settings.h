@@ -5,7 +5,7 @@
 #include "config/config.h"
 #include "store/store.h"
 
-/* For lib/service: the settings of the engines, and the service's store that they open. */
+/* For lib/service and mpctl: the engines' settings, and the service's store that they open. */
 struct store_settings {
 	const char *table_prefix;
 	const char *region;
@@ -25,9 +25,15 @@ extern const size_t store_settings_count;
 bool store_settings_check(const char *engine, const char *directory,
 	const struct store_settings *settings, struct mp_buf *problems);
 
+enum store_use {
+	STORE_SERVE,	/* alone with it, or beside replicas; made when absent, as settings say */
+	STORE_EXISTING, /* the same, but never made */
+	STORE_READ,	/* beside the process that uses it */
+};
+
 /* Errors as mp_store_open's. */
 enum mp_rc store_settings_open(const char *engine, const char *directory, const char *service,
-	const struct store_settings *settings, const struct mp_sink *sink,
+	const struct store_settings *settings, enum store_use use, const struct mp_sink *sink,
 	struct mp_store **out_store, char reterr[256]) MP_MUST_CHECK;
 
 /* Adds the description of the service's table in DynamoDB. */

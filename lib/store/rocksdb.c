@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/text.h"
+#include "base/thread.h"
 #include "store/rocksdb_log.h"
 
 /*
@@ -119,8 +121,7 @@ rocksdb_options_t *mp_rocksdb_options_new(void)
 
 /* --- the folder --- */
 
-/* Makes the folder and its parents, for the owner only. */
-static bool make_folder(const char *path)
+bool mp_rocksdb_make_folder(const char *path)
 {
 	char part[4096];
 
@@ -221,7 +222,7 @@ static enum mp_rc check_format(const struct mp_rocksdb *engine, char *reterr, si
 
 	char *value =
 		rocksdb_get(engine->db, engine->read, format_key, FORMAT_KEY_LEN, &len, &error);
-	if (error == NULL && value == NULL && db_is_empty(engine)) {
+	if (error == NULL && value == NULL && engine->beside == NULL && db_is_empty(engine)) {
 		rocksdb_put(engine->db, engine->write_durable, format_key, FORMAT_KEY_LEN,
 			TABLE_FORMAT_TEXT, strlen(TABLE_FORMAT_TEXT), &error);
 		return error == NULL ? MP_OK : open_failed(engine, error, reterr, reterr_size);
@@ -269,10 +270,15 @@ enum mp_rc mp_rocksdb_open_db(struct mp_rocksdb *engine, char *reterr, size_t re
 {
 	char *error = NULL;
 
-	enum mp_rc rc = check_folder(engine->directory, reterr, reterr_size);
+	/* Beside a process that writes, the folder is never quite in order. */
+	enum mp_rc rc = engine->beside != NULL
+				? MP_OK
+				: check_folder(engine->directory, reterr, reterr_size);
 	if (rc != MP_OK)
 		return rc;
-	engine->db = rocksdb_open(engine->options, engine->directory, &error);
+	engine->db = engine->beside != NULL
+			     ? mp_rocksdb_open_beside(engine, &error)
+			     : rocksdb_open(engine->options, engine->directory, &error);
 	if (error != NULL) {
 		engine->db = NULL;
 		return open_failed(engine, error, reterr, reterr_size);
@@ -311,15 +317,19 @@ static void engine_close(void *data)
 	if (engine == NULL)
 		return;
 	if (engine->db != NULL) {
-		flush_before_close(engine->db);
+		if (engine->beside == NULL)
+			flush_before_close(engine->db);
 		rocksdb_close(engine->db);
 	}
+	mp_rocksdb_beside_done(engine);
 	mp_pending_done(&engine->pending);
 	rocksdb_writebatch_destroy(engine->batch);
 	rocksdb_writeoptions_destroy(engine->write_durable);
 	rocksdb_writeoptions_destroy(engine->write_soon);
 	rocksdb_readoptions_destroy(engine->read);
 	rocksdb_options_destroy(engine->options);
+	(void)pthread_cond_destroy(&engine->write_cond);
+	(void)pthread_mutex_destroy(&engine->write_lock);
 	(void)pthread_mutex_destroy(&engine->queue_lock);
 	(void)pthread_rwlock_destroy(&engine->open_lock);
 	free(engine->directory);
@@ -335,6 +345,9 @@ static const struct mp_store_engine engine_operations = {
 	.commit = mp_rocksdb_commit,
 	.erase = mp_rocksdb_erase,
 	.ready = mp_rocksdb_ready,
+	.hold = mp_rocksdb_hold,
+	.copy = mp_rocksdb_copy,
+	.go_on = mp_rocksdb_go_on,
 	.close = engine_close,
 };
 
@@ -364,6 +377,8 @@ static struct mp_rocksdb *engine_new(const char *directory, const struct mp_sink
 		engine->sink = *sink;
 	open_lock_init(&engine->open_lock);
 	(void)pthread_mutex_init(&engine->queue_lock, NULL);
+	(void)pthread_mutex_init(&engine->write_lock, NULL);
+	mp_cond_init(&engine->write_cond);
 	engine->options = mp_rocksdb_options_new();
 	engine->read = rocksdb_readoptions_create();
 	engine->write_durable = rocksdb_writeoptions_create();
@@ -373,25 +388,46 @@ static struct mp_rocksdb *engine_new(const char *directory, const struct mp_sink
 	return engine;
 }
 
-enum mp_rc mp_rocksdb_open(const struct mp_store_config *config, const struct mp_sink *sink,
-	struct mp_store **out_store, char reterr[256])
+/* A folder that is there, or is made. */
+static enum mp_rc check_directory(const struct mp_store_config *config, char reterr[256])
 {
+	char current[4096];
+
 	if (config->directory == NULL || config->directory[0] == '\0') {
 		mp_store_say(reterr, 256, "The engine rocksdb needs a data folder.");
 		return MP_INVALID;
 	}
-	if (!make_folder(config->directory)) {
-		mp_store_say(reterr, 256, "The data folder %s cannot be made: %s.",
-			config->directory, strerror(errno));
-		return MP_UNAVAILABLE;
+	if (config->existing || config->read_only) {
+		if (mp_text_format(current, sizeof(current), "%s/CURRENT", config->directory) ==
+				MP_OK &&
+			access(current, F_OK) == 0)
+			return MP_OK;
+		mp_store_say(reterr, 256, "There is no data in %s.", config->directory);
+		return MP_INVALID;
 	}
+	if (mp_rocksdb_make_folder(config->directory))
+		return MP_OK;
+	mp_store_say(reterr, 256, "The data folder %s cannot be made: %s.", config->directory,
+		strerror(errno));
+	return MP_UNAVAILABLE;
+}
+
+enum mp_rc mp_rocksdb_open(const struct mp_store_config *config, const struct mp_sink *sink,
+	struct mp_store **out_store, char reterr[256])
+{
+	enum mp_rc rc = check_directory(config, reterr);
+	if (rc != MP_OK)
+		return rc;
 
 	struct mp_rocksdb *engine = engine_new(config->directory, sink);
 	if (engine == NULL) {
 		mp_store_say(reterr, 256, "There is no memory for the store.");
 		return MP_NOMEM;
 	}
-	enum mp_rc rc = mp_rocksdb_open_db(engine, reterr, 256);
+	if (config->read_only)
+		rc = mp_rocksdb_beside_init(engine, reterr);
+	if (rc == MP_OK)
+		rc = mp_rocksdb_open_db(engine, reterr, 256);
 	if (rc != MP_OK) {
 		engine_close(engine);
 		return rc;

@@ -15,6 +15,8 @@
  *	rocksdb_read.c    get, query, scan
  *	rocksdb_commit.c  group commit: requests and their queue
  *	rocksdb_group.c   group commit: conditions and the write
+ *	rocksdb_copy.c    holding writes, and a copy of what is there
+ *	rocksdb_beside.c  reading beside the process that uses the folder
  */
 struct rocksdb_request;
 
@@ -27,6 +29,7 @@ struct mp_rocksdb {
 	rocksdb_writeoptions_t *write_durable;
 	rocksdb_writeoptions_t *write_soon; /* durable with the next durable write */
 	char *directory;
+	char *beside; /* read-only: a folder for RocksDB's own notes; NULL otherwise */
 	struct mp_sink sink;
 
 	/* Committing threads queue here; the first of them leads. */
@@ -35,6 +38,11 @@ struct mp_rocksdb {
 	struct rocksdb_request *queue_tail;
 	bool led;
 	char trouble[160]; /* why writes are refused; "" when they are not */
+
+	/* Held by the leader while it writes, and by whoever makes writes wait. */
+	pthread_mutex_t write_lock;
+	pthread_cond_t write_cond;
+	_Atomic int64_t held_until_ms; /* monotonic; 0: writes do not wait */
 
 	/* The leader's alone. */
 	rocksdb_writebatch_t *batch;
@@ -48,6 +56,9 @@ struct mp_rocksdb {
 
 /* The options that every store is opened with; bench/bare.c measures with the same. */
 rocksdb_options_t *mp_rocksdb_options_new(void);
+
+/* Makes the folder and its parents, for the owner only. False: errno says why. */
+bool mp_rocksdb_make_folder(const char *path);
 
 /* Opens what is closed. The caller holds open_lock alone, or is the only user. */
 enum mp_rc mp_rocksdb_open_db(
@@ -63,6 +74,24 @@ enum mp_rc mp_rocksdb_may_write(struct mp_rocksdb *engine) MP_MUST_CHECK;
 
 /* A write failed: nothing more is written before the folder has been opened anew. Frees error. */
 void mp_rocksdb_write_failed(struct mp_rocksdb *engine, char *error);
+
+/* --- rocksdb_copy.c --- */
+
+/* Called by the leader: takes write_lock once no hold is in the way. */
+void mp_rocksdb_lock_writes(struct mp_rocksdb *engine);
+
+enum mp_rc mp_rocksdb_hold(void *engine, int64_t for_ms) MP_MUST_CHECK;
+enum mp_rc mp_rocksdb_copy(void *engine, const char *folder, char reterr[256]) MP_MUST_CHECK;
+void mp_rocksdb_go_on(void *engine);
+
+/* --- rocksdb_beside.c --- */
+
+/* Makes the folder for the notes. MP_UNAVAILABLE and a sentence. */
+enum mp_rc mp_rocksdb_beside_init(struct mp_rocksdb *engine, char reterr[256]) MP_MUST_CHECK;
+
+/* As rocksdb_open, for reading what another process has open. */
+rocksdb_t *mp_rocksdb_open_beside(struct mp_rocksdb *engine, char **error);
+void mp_rocksdb_beside_done(struct mp_rocksdb *engine); /* removes the notes, when closed */
 
 /* --- the engine's operations --- */
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/codec.h"
 #include "store/rocksdb_request.h"
 
@@ -197,7 +198,9 @@ static void lead(struct mp_rocksdb *engine, const struct rocksdb_request *own)
 	struct rocksdb_request *group = queue_take(engine, &keys_count);
 
 	assert(group == own);
+	mp_rocksdb_lock_writes(engine);
 	mp_rocksdb_run_group(engine, group, keys_count);
+	(void)pthread_mutex_unlock(&engine->write_lock);
 	hand_over(engine); /* first, so that the disk is busy again */
 	for (struct rocksdb_request *request = own->next; request != NULL;) {
 		struct rocksdb_request *next = request->next; /* once woken it may be gone */
@@ -258,6 +261,8 @@ enum mp_rc mp_rocksdb_ready(void *data, char reterr[160])
 	struct mp_rocksdb *engine = data;
 	struct rocksdb_request request = {.rc = MP_BUG};
 
+	if (engine->held_until_ms > mp_clock_mono_ms())
+		return MP_OK; /* writes wait, and will go on: no caller is to */
 	enum mp_rc rc = run_request(engine, &request);
 	if (rc == MP_OK)
 		return MP_OK;

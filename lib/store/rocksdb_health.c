@@ -79,6 +79,8 @@ enum mp_rc mp_rocksdb_may_write(struct mp_rocksdb *engine)
 {
 	int64_t now_ms = mp_clock_mono_ms();
 
+	if (engine->beside != NULL)
+		return refuse(engine, "The store was opened for reading only.");
 	if (engine->space_checked_ms == 0 || now_ms - engine->space_checked_ms >= SPACE_CHECK_MS) {
 		engine->space_checked_ms = 0;
 		if (!has_room(engine))

@@ -174,3 +174,22 @@ enum mp_rc mp_store_ready(struct mp_store *store, char reterr[160])
 {
 	return store->engine->ready(store->data, reterr);
 }
+
+enum mp_rc mp_store_hold(struct mp_store *store, int64_t for_ms)
+{
+	return store->engine->hold == NULL ? MP_INVALID : store->engine->hold(store->data, for_ms);
+}
+
+enum mp_rc mp_store_copy(struct mp_store *store, const char *folder, char reterr[256])
+{
+	if (store->engine->copy != NULL)
+		return store->engine->copy(store->data, folder, reterr);
+	mp_store_say(reterr, 256, "The engine %s is not copied like this.", store->engine->name);
+	return MP_INVALID;
+}
+
+void mp_store_go_on(struct mp_store *store)
+{
+	if (store->engine->go_on != NULL)
+		store->engine->go_on(store->data);
+}

@@ -153,6 +153,20 @@ enum mp_rc mp_store_erase(
 /* MP_OK when reads and writes can be served now (for /readyz); otherwise one sentence. */
 enum mp_rc mp_store_ready(struct mp_store *store, char reterr[160]) MP_MUST_CHECK;
 
+/*
+ * For a backup of several stores at one moment, on RocksDB: hold makes writes wait (reads go on),
+ * until go_on or for at most for_ms; copy writes the store as it was when the hold began into a
+ * folder that is not there yet, and which a store can be opened on. What writes were answered
+ * before the hold is in it.
+ * hold: MP_BUSY: it is held already. copy: MP_CONFLICT: the hold has ended; MP_EXISTS: the folder
+ * is there; MP_UNAVAILABLE. Both: MP_INVALID on an engine that does without (DynamoDB has backups
+ * of its own). reterr (size 256): one sentence.
+ */
+enum mp_rc mp_store_hold(struct mp_store *store, int64_t for_ms) MP_MUST_CHECK;
+enum mp_rc mp_store_copy(
+	struct mp_store *store, const char *folder, char reterr[256]) MP_MUST_CHECK;
+void mp_store_go_on(struct mp_store *store);
+
 /* Closes whatever engine opened it, once no call runs any more. Takes NULL. */
 void mp_store_close(struct mp_store *store);
 
@@ -174,6 +188,9 @@ struct mp_store_engine {
 		struct mp_arena *arena, size_t *reterr_op);
 	enum mp_rc (*erase)(void *engine, const struct mp_key *keys, size_t count);
 	enum mp_rc (*ready)(void *engine, char reterr[160]);
+	enum mp_rc (*hold)(void *engine, int64_t for_ms); /* these three: NULL without */
+	enum mp_rc (*copy)(void *engine, const char *folder, char reterr[256]);
+	void (*go_on)(void *engine);
 	void (*close)(void *engine);
 };
 
@@ -199,6 +216,8 @@ struct mp_store_config {
 	struct mp_store_aws aws; /* dynamodb */
 	bool create_table;	 /* dynamodb, for development: made when absent */
 	int64_t deadline_ms;	 /* dynamodb: of a call, with all its attempts; 0: 6,000 */
+	bool existing;		 /* rocksdb: a folder without data is refused, not made */
+	bool read_only;		 /* beside the process that uses it; writes are MP_UNAVAILABLE */
 };
 
 /*

@@ -35,7 +35,8 @@ def mpctl(arguments):
         print(refused, file=sys.stderr)
         return 2
     program = settings.build / "cli" / "mpctl" / "mpctl"
-    environment = {**os.environ, **mpctl_environment(settings)}
+    service = arguments[1] if len(arguments) > 1 else None  # of export, import and show
+    environment = {**os.environ, **mpctl_environment(settings, service)}
     try:
         os.execve(program, [program, *arguments], environment)
     except OSError as error:

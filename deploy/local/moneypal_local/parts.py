@@ -167,9 +167,11 @@ def _common_environment(settings, name):
     return environment
 
 
-def mpctl_environment(settings):
-    """Of the operator's tool: where everything is, and who it is there."""
+def mpctl_environment(settings, service=None):
+    """Of the operator's tool: where everything is, and who it is there; and a service's data."""
+    store = _store_environment(settings, service) if service in SERVICES else {}
     return {
+        **{name: str(value) for name, value in store.items()},
         **{f"{name.upper()}_URL": settings.url_of(name) for name in SERVICES},
         "TOKEN_URL": settings.url_of("user") + "/oauth/token",
         "CLIENT_ID": "mpctl",
@@ -180,7 +182,8 @@ def mpctl_environment(settings):
 
 def _store_environment(settings, name):
     if settings.store == "rocksdb":
-        return {"STORE": "rocksdb", "DATA_DIR": settings.data / name}
+        return {"STORE": "rocksdb", "DATA_DIR": settings.data / name,
+                "BACKUP_DIR": settings.data / "backup"}
     return {
         "STORE": "dynamodb",
         "DYNAMODB_ENDPOINT": settings.url_of("dynamodb"),

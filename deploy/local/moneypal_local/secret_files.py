@@ -11,7 +11,7 @@ import secrets
 CLIENT_SCOPES = {
     "billing": ["wallet:transfer"],
     "payment": ["user:read"],
-    "mpctl": ["wallet:audit", "keys:rotate"],
+    "mpctl": ["wallet:audit", "keys:rotate", "store:backup"],
 }
 CLIENTS = ("payment", "billing", "email", "mpctl")
 
