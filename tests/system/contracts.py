@@ -18,3 +18,22 @@ def operations(service):
         for method in METHODS:
             if method in item:
                 yield (method.upper(), path), item[method]
+
+
+def resolved(service, part):
+    """A part of the contract with what its references stand for, parameters of its path included."""
+    whole = contract(service)
+
+    def walk(node):
+        if isinstance(node, list):
+            return [walk(each) for each in node]
+        if not isinstance(node, dict):
+            return node
+        if "$ref" in node:
+            found = whole
+            for name in node["$ref"].removeprefix("#/").split("/"):
+                found = found[name]
+            return walk(found)
+        return {name: walk(each) for name, each in node.items()}
+
+    return walk(part)

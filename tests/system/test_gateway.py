@@ -320,9 +320,9 @@ def test_bodies_have_a_limit(gateway, asked):
     url = gateway.base + "/v1/payments"
     assert requests.post(url, data=b"x" * 65536, timeout=10).json()["body_bytes"] == 65536
     asked.clear()
-    assert_problem(requests.post(url, data=b"x" * 65537, timeout=10), 413, "body_too_large")
+    assert_problem(requests.post(url, data=b"x" * 65537, timeout=10), 413, "too_large")
     pieces = (b"x" * 8192 for _ in range(9))
-    assert_problem(requests.post(url, data=pieces, timeout=10), 413, "body_too_large")
+    assert_problem(requests.post(url, data=pieces, timeout=10), 413, "too_large")
     assert not asked
 
 
