@@ -1,11 +1,5 @@
 #include "email.h"
 
-#include "base/buf.h"
-#include "base/text.h"
-#include "email_message.h"
-
-#define MESSAGE_BYTES_MAX 131072
-
 enum mp_rc email_learn_contact(
 	struct email_app *app, struct mp_arena *arena, const struct email_contact *contact)
 {
@@ -54,79 +48,4 @@ enum mp_rc email_notify(struct email_app *app, struct mp_arena *arena,
 	}
 	mp_due_wake(app->due);
 	return MP_OK;
-}
-
-/* Composes and delivers; MP_INVALID and MP_TOO_LARGE are for good. */
-static enum mp_rc deliver(struct email_app *app, const struct email_mail *mail,
-	const struct email_contact *recipient, const struct email_contact *other)
-{
-	const struct email_parties parties = {
-		.recipient = recipient,
-		.other = other,
-		.from = app->from,
-		.public_url = app->public_url,
-	};
-	struct mp_buf message;
-	enum mp_rc rc;
-
-	mp_buf_init(&message, MESSAGE_BYTES_MAX);
-	rc = email_message_write(mail, &parties, &message);
-	if (rc == MP_OK)
-		rc = maildir_deliver(app->maildir, mail->id.text, message.data, message.len);
-	mp_buf_done(&message);
-	return rc;
-}
-
-/* The state that this attempt ends in; MP_OK tells that it has ended. */
-static enum mp_rc attempt(struct email_app *app, struct mp_arena *arena, struct email_mail *mail)
-{
-	struct email_contact recipient, other;
-	const struct email_contact *known_other = NULL;
-	enum mp_rc rc = email_db_contact(app->store, arena, &mail->notice.recipient, &recipient);
-
-	if (rc != MP_OK) /* MP_NOT_FOUND too: the address is still on its way */
-		return rc;
-	if (recipient.address[0] == '\0') {
-		mail->state = EMAIL_NO_ADDRESS;
-		return MP_OK;
-	}
-	if (!mp_id_is_none(&mail->notice.other)) {
-		rc = email_db_contact(app->store, arena, &mail->notice.other, &other);
-		if (rc == MP_OK)
-			known_other = &other;
-		else if (rc != MP_NOT_FOUND)
-			return rc;
-	}
-	mail->attempts++;
-	rc = deliver(app, mail, &recipient, known_other);
-	if (rc == MP_INVALID || rc == MP_TOO_LARGE) {
-		mail->state = EMAIL_FAILED;
-		return MP_OK;
-	}
-	if (rc == MP_OK) {
-		mail->state = EMAIL_SENT;
-		rc = mp_text_copy(mail->address, sizeof(mail->address), recipient.address);
-	}
-	return rc;
-}
-
-struct mp_due_result email_send_due(void *ctx, struct mp_arena *arena, const struct mp_id *mail_id,
-	int64_t attempts, int64_t now_ms)
-{
-	static const struct mp_due_result done = {.done = true};
-	const struct mp_due_result again = {.again_at_ms = now_ms + mp_due_backoff_ms(attempts)};
-	struct email_app *app = ctx;
-	struct email_mail mail;
-	enum mp_rc rc = email_db_mail(app->store, arena, mail_id, &mail);
-
-	if (rc != MP_OK)
-		return again;
-	if (mail.state != EMAIL_PENDING)
-		return done;
-	if (attempt(app, arena, &mail) != MP_OK)
-		return again;
-	mail.changed_ms = now_ms;
-	/* Lost here, the mail is delivered again under its id, which the maildir has already. */
-	rc = email_db_mail_replace(app->store, arena, &mail);
-	return rc == MP_OK ? done : again;
 }

@@ -3,7 +3,10 @@
 
 #include "email_db.h"
 #include "email_types.h"
+#include "gate.h"
 #include "maildir_client.h"
+#include "metrics/metrics.h"
+#include "smtp_client.h"
 
 /*
  * The rules: who is told what, once. A notice is claimed in the log before anything is sent; a due
@@ -13,9 +16,21 @@ struct email_app {
 	struct mp_store *store;
 	struct mp_due *due; /* kind "mail": email_send_due */
 	struct maildir *maildir;
-	const char *from;
+	struct smtp_client *smtp; /* NULL: into the maildir */
+	const struct email_sender *from;
 	const char *public_url;
+	int64_t answer_ms_max; /* after this an answer of the mail server comes no more */
+	int64_t give_up_ms;    /* after the first try */
+	struct mp_sink sink;
+	struct gate gate;
+	struct mp_metric *outcomes[EMAIL_STATE_COUNT];
+	struct mp_metric *resent;
+	struct mp_metric *in_trouble;
 };
+
+/* The parts that are not given: gate and metrics. */
+void email_app_init(struct email_app *app);
+void email_app_done(struct email_app *app);
 
 /* A user's entry as the user service told it. Errors: the store's. */
 enum mp_rc email_learn_contact(struct email_app *app, struct mp_arena *arena,
@@ -28,7 +43,11 @@ enum mp_rc email_learn_contact(struct email_app *app, struct mp_arena *arena,
 enum mp_rc email_notify(struct email_app *app, struct mp_arena *arena,
 	const struct email_notice *notices, size_t count, int64_t now_ms) MP_MUST_CHECK;
 
-/* Sends one mail of the log, or says when to try again. */
+/*
+ * Sends one mail of the log, or says when to try again (email_send.c). Into a maildir it comes
+ * once. A mail server is given it again while its answers say "not taken", and once more after an
+ * answer that did not come.
+ */
 struct mp_due_result email_send_due(void *app, struct mp_arena *arena, const struct mp_id *mail_id,
 	int64_t attempts, int64_t now_ms);
 

@@ -3,7 +3,7 @@
 #include "base/text.h"
 
 #define FORMAT_CONTACT 1
-#define FORMAT_MAIL 1
+#define FORMAT_MAIL 2 /* 1: without what SMTP needs */
 #define FORMAT_POINTER 1
 #define CLAIM_OPS 3 /* log row, pointer, due row */
 
@@ -103,6 +103,10 @@ static struct mp_item *mail_item(struct mp_arena *arena, const struct email_mail
 	mp_map_set_int(attrs, "created_ms", mail->created_ms);
 	mp_map_set_int(attrs, "changed_ms", mail->changed_ms);
 	mp_map_set_text(attrs, "address", mail->address);
+	mp_map_set_int(attrs, "first_try_ms", mail->first_try_ms);
+	mp_map_set_int(attrs, "unanswered", mail->unanswered);
+	mp_map_set_int(attrs, "hold_until_ms", mail->hold_until_ms);
+	mp_map_set_text(attrs, "answer", mail->answer);
 	mp_map_set_id(attrs, "recipient", &notice->recipient);
 	mp_map_set_text(attrs, "event", notice->event);
 	mp_map_set_id(attrs, "event_id", &notice->event_id);
@@ -151,6 +155,10 @@ static enum mp_rc mail_read(const struct mp_item *item, struct email_mail *out)
 	mp_item_read_int(&r, "created_ms", &mail.created_ms);
 	mp_item_read_int(&r, "changed_ms", &mail.changed_ms);
 	mp_item_read_copy(&r, "address", mail.address, sizeof(mail.address));
+	mp_item_read_int_or(&r, "first_try_ms", &mail.first_try_ms);
+	mp_item_read_int_or(&r, "unanswered", &mail.unanswered);
+	mp_item_read_int_or(&r, "hold_until_ms", &mail.hold_until_ms);
+	mp_item_read_copy_or(&r, "answer", mail.answer, sizeof(mail.answer));
 	notice_read(&r, &mail.notice);
 	enum mp_rc rc = mp_item_read_end(&r);
 	if (rc != MP_OK)
@@ -204,13 +212,16 @@ enum mp_rc email_db_mail(struct mp_store *store, struct mp_arena *arena, const s
 }
 
 enum mp_rc email_db_mail_replace(
-	struct mp_store *store, struct mp_arena *arena, const struct email_mail *mail)
+	struct mp_store *store, struct mp_arena *arena, struct email_mail *mail)
 {
 	struct mp_txn txn;
 
 	mp_txn_begin(&txn, store, arena);
 	mp_txn_replace(&txn, mail_item(arena, mail), mail->version);
-	return mp_txn_commit(&txn, NULL);
+	enum mp_rc rc = mp_txn_commit(&txn, NULL);
+	if (rc == MP_OK)
+		mail->version++;
+	return rc;
 }
 
 /* The mails that a page of pointers names. */

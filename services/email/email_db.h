@@ -35,9 +35,9 @@ size_t email_db_claim_max(const struct mp_store *store);
 enum mp_rc email_db_mail(struct mp_store *store, struct mp_arena *arena, const struct mp_id *id,
 	struct email_mail *out) MP_MUST_CHECK;
 
-/* Writes the mail over the version that was read. */
-enum mp_rc email_db_mail_replace(struct mp_store *store, struct mp_arena *arena,
-	const struct email_mail *mail) MP_MUST_CHECK;
+/* Writes the mail over the version that was read; *mail then has the next one. */
+enum mp_rc email_db_mail_replace(
+	struct mp_store *store, struct mp_arena *arena, struct email_mail *mail) MP_MUST_CHECK;
 
 struct email_page {
 	struct email_mail *mails; /* in the arena */

@@ -11,6 +11,7 @@ static json_t *mail_to_json(const struct email_mail *mail)
 	bad |= mp_json_set_text(json, "event", mail->notice.event);
 	bad |= mp_json_set_text(json, "template", email_template_name(mail->notice.template));
 	bad |= mp_json_set_text(json, "state", email_state_name(mail->state));
+	bad |= mp_json_set_text(json, "answer", mail->answer[0] == '\0' ? NULL : mail->answer);
 	bad |= mp_json_set_id(json, "payment_id", &mail->notice.payment_id);
 	bad |= mp_json_set_time(json, "date", mail->notice.event_time_ms);
 	if (bad != 0) {

@@ -184,22 +184,23 @@ static void write_headers(struct mp_buf *out, const struct email_mail *mail,
 	const struct email_parties *parties, const char *subject)
 {
 	const struct email_contact *to = parties->recipient;
-	const char *at = strrchr(parties->from, '@');
+	const struct email_sender *from = parties->from;
 	char name[sizeof(to->first_name) + sizeof(to->last_name)];
 
 	if (mp_text_format(name, sizeof(name), "%s %s", to->first_name, to->last_name) != MP_OK)
 		out->rc = MP_TOO_LARGE;
-	mp_buf_addf(out, "From: %s\r\nTo: ", parties->from);
-	email_mime_display_name(out, name);
-	mp_buf_addf(out, " <%s>\r\nSubject: ", to->address);
+	mp_buf_adds(out, "From: ");
+	email_mime_mailbox(out, from->name, from->address);
+	mp_buf_adds(out, "\r\nTo: ");
+	email_mime_mailbox(out, name, to->address);
+	mp_buf_adds(out, "\r\nSubject: ");
 	email_mime_header_text(out, subject);
 	mp_buf_adds(out, "\r\nDate: ");
 	email_mime_date(out, mail->notice.event_time_ms);
-	mp_buf_addf(out, "\r\nMessage-ID: <%s%.*s>\r\n", mail->id.text,
-		at != NULL ? (int)strcspn(at, ">") : 0, at != NULL ? at : "");
+	mp_buf_addf(out, "\r\nMessage-ID: <%s%s>\r\n", mail->id.text, strchr(from->address, '@'));
 	mp_buf_addf(out,
 		"Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n"
-		"Content-Type: multipart/alternative; boundary=\"=_%s\"\r\n\r\n",
+		"Content-Type: multipart/alternative;\r\n boundary=\"=_%s\"\r\n\r\n",
 		mail->id.text);
 }
 
@@ -207,9 +208,10 @@ static bool fits_a_header(const struct email_parties *parties)
 {
 	const struct email_contact *to = parties->recipient;
 
-	return !mp_text_has_control(to->address) && !mp_text_has_control(to->first_name) &&
-	       !mp_text_has_control(to->last_name) && !mp_text_has_control(parties->from) &&
-	       strpbrk(to->address, "<> ,;\"") == NULL && strchr(to->address, '@') != NULL;
+	return email_address_is_plain(to->address) && !mp_text_has_control(to->first_name) &&
+	       !mp_text_has_control(to->last_name) &&
+	       email_address_is_plain(parties->from->address) &&
+	       !mp_text_has_control(parties->from->name);
 }
 
 enum mp_rc email_message_write(

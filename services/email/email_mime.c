@@ -7,6 +7,7 @@
 #include "base/clock.h"
 
 #define QP_LINE_MAX 76
+#define PLAIN_MAX 66
 #define WORD_BYTES_MAX 45 /* 60 characters of base64: with "=?UTF-8?B?" and "?=" below 75 */
 
 void email_mime_quoted_printable(struct mp_buf *out, const char *text)
@@ -16,34 +17,35 @@ void email_mime_quoted_printable(struct mp_buf *out, const char *text)
 	for (const char *p = text; *p != '\0'; p++) {
 		unsigned char c = (unsigned char)*p;
 		int at_line_end = p[1] == '\n' || p[1] == '\0';
-		int plain = (c >= 33 && c <= 126 && c != '=') ||
-			    ((c == ' ' || c == '\t') && !at_line_end);
-		size_t width = plain ? 1 : 3;
 
 		if (c == '\n') {
 			mp_buf_adds(out, "\r\n");
 			column = 0;
 			continue;
 		}
-		if (column + width > QP_LINE_MAX - 1) { /* room for the soft line break's '=' */
+		if (column + 3 >
+			QP_LINE_MAX - 1) { /* room for "=2E" and the soft line break's '=' */
 			mp_buf_adds(out, "=\r\n");
 			column = 0;
 		}
+		int plain = (c >= 33 && c <= 126 && c != '=' && !(c == '.' && column == 0)) ||
+			    ((c == ' ' || c == '\t') && !at_line_end);
 		if (plain)
 			mp_buf_add(out, p, 1);
 		else
 			mp_buf_addf(out, "=%02X", c);
-		column += width;
+		column += plain ? 1 : 3;
 	}
 }
 
+/* What may stand in a header as it is, beside its name, on a line of at most 78 columns. */
 static int is_plain(const char *text)
 {
 	for (const char *p = text; *p != '\0'; p++) {
 		if (*p < 32 || *p > 126)
 			return 0;
 	}
-	return strstr(text, "=?") == NULL;
+	return strlen(text) <= PLAIN_MAX && strstr(text, "=?") == NULL;
 }
 
 /* The bytes of text that fit into one encoded word without cutting a UTF-8 character. */
@@ -84,7 +86,7 @@ void email_mime_header_text(struct mp_buf *out, const char *text)
 		encoded_words(out, text);
 }
 
-void email_mime_display_name(struct mp_buf *out, const char *name)
+static void display_name(struct mp_buf *out, const char *name)
 {
 	if (!is_plain(name)) {
 		encoded_words(out, name);
@@ -97,6 +99,16 @@ void email_mime_display_name(struct mp_buf *out, const char *name)
 		mp_buf_add(out, p, 1);
 	}
 	mp_buf_adds(out, "\"");
+}
+
+void email_mime_mailbox(struct mp_buf *out, const char *name, const char *address)
+{
+	if (name[0] != '\0') {
+		display_name(out, name);
+		/* An address may be as long as a line by itself. */
+		mp_buf_adds(out, strlen(name) + strlen(address) <= PLAIN_MAX ? " " : "\r\n ");
+	}
+	mp_buf_addf(out, "<%s>", address);
 }
 
 void email_mime_html(struct mp_buf *out, const char *text)

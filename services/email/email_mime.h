@@ -7,17 +7,20 @@
 
 /* The encodings that a message is made of. Pure. Failures are remembered by the buffer. */
 
-/* Quoted-printable text (RFC 2045 section 6.7): '\n' becomes a CRLF line end. */
+/*
+ * Quoted-printable text (RFC 2045 section 6.7): '\n' becomes a CRLF line end. A '.' that begins a
+ * line is encoded, so that no line of a body can be taken for the end of SMTP's data.
+ */
 void email_mime_quoted_printable(struct mp_buf *out, const char *text);
 
 /*
- * Unstructured header text (RFC 2047): as it is when printable ASCII, otherwise encoded words of
- * at most 75 characters in UTF-8 and base64, cut between characters.
+ * Unstructured header text (RFC 2047): as it is when printable ASCII and short, otherwise encoded
+ * words of at most 75 characters in UTF-8 and base64, cut between characters, a line each.
  */
 void email_mime_header_text(struct mp_buf *out, const char *text);
 
-/* A display name in front of an address: quoted when ASCII, encoded words otherwise. */
-void email_mime_display_name(struct mp_buf *out, const char *name);
+/* name <address>: the name quoted when it is ASCII and short, otherwise encoded words. */
+void email_mime_mailbox(struct mp_buf *out, const char *name, const char *address);
 
 /* HTML with &, <, >, " and ' escaped. */
 void email_mime_html(struct mp_buf *out, const char *text);

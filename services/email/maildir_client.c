@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,12 +91,26 @@ static enum mp_rc write_all(int fd, const char *bytes, size_t len)
 	return fsync(fd) == 0 ? MP_OK : MP_UNAVAILABLE;
 }
 
+/*
+ * From the link into new/ until maildir_forget the mail has a second name in tmp/: wherever a
+ * reader moves the first one, to cur/ or a folder of its own, the count of its names tells of it.
+ */
+static bool has_two_names(const struct maildir *maildir, const char *mail_id)
+{
+	struct stat file;
+
+	return fstatat(maildir->tmp_fd, mail_id, &file, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       file.st_nlink > 1;
+}
+
 enum mp_rc maildir_deliver(
 	struct maildir *maildir, const char *mail_id, const char *message, size_t len)
 {
 	enum mp_rc rc;
 
-	/* What a crash left there may be the delivered mail, by its other name: not to be cut. */
+	if (has_two_names(maildir, mail_id))
+		return fsync(maildir->new_fd) == 0 ? MP_OK : MP_UNAVAILABLE;
+	/* What else lies there is a part that a crash left. */
 	(void)unlinkat(maildir->tmp_fd, mail_id, 0);
 	int fd = openat(maildir->tmp_fd, mail_id, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -108,7 +123,10 @@ enum mp_rc maildir_deliver(
 		rc = MP_UNAVAILABLE;
 	if (rc == MP_OK && fsync(maildir->new_fd) != 0)
 		rc = MP_UNAVAILABLE;
-	(void)unlinkat(
-		maildir->tmp_fd, mail_id, 0); /* what stays in tmp/ is swept by mail readers */
 	return rc;
+}
+
+void maildir_forget(struct maildir *maildir, const char *mail_id)
+{
+	(void)unlinkat(maildir->tmp_fd, mail_id, 0); /* what stays in tmp/ is swept by readers */
 }

@@ -6,8 +6,9 @@
 #include "base/rc.h"
 
 /*
- * Delivery into a maildir (qmail's maildir(5)): written and synced in tmp/, then linked
- * into new/ under the mail's id, so a mail delivered before is found there and delivered once.
+ * Delivery into a maildir (qmail's maildir(5)): written and synced in tmp/, then linked into new/
+ * under the mail's id. The name in tmp/ stays until the delivery is recorded, and tells until then
+ * that it was done, even when a reader has moved the mail from new/ to cur/ meanwhile.
  */
 struct maildir;
 
@@ -17,10 +18,13 @@ enum mp_rc maildir_open(
 void maildir_close(struct maildir *maildir);
 
 /*
- * MP_OK once the mail lies in new/, now or from before. MP_UNAVAILABLE: no room, no permission; it
- * is not there. Threads: any.
+ * MP_OK once the mail was put into new/, now or before. MP_UNAVAILABLE: no room, no permission;
+ * repeat it. Threads: any, one mail by one at a time.
  */
 enum mp_rc maildir_deliver(struct maildir *maildir, const char *mail_id, const char *message,
 	size_t len) MP_MUST_CHECK;
+
+/* The delivery is recorded: nobody will repeat it. */
+void maildir_forget(struct maildir *maildir, const char *mail_id);
 
 #endif

@@ -17,6 +17,7 @@
 struct fixture {
 	struct mp_test_folder folder;
 	struct email_app app;
+	struct email_sender from;
 	struct mp_arena *arena;
 };
 
@@ -32,7 +33,10 @@ static int setup(void **state)
 	assert_non_null(f->app.store);
 	(void)snprintf(path, sizeof(path), "%s/mail", f->folder.path);
 	assert_int_equal(maildir_open(path, &f->app.maildir, reterr), MP_OK);
-	f->app.from = "MoneyPal <no-reply@example.com>";
+	assert_true(email_sender_parse("MoneyPal <no-reply@example.com>", &f->from));
+	f->app.from = &f->from;
+	f->app.give_up_ms = 3600 * 1000;
+	email_app_init(&f->app);
 	f->app.public_url = "http://127.0.0.1";
 	const struct mp_due_config due = {.store = f->app.store,
 		.kind = "mail",
@@ -52,6 +56,7 @@ static int teardown(void **state)
 
 	mp_due_close(f->app.due);
 	maildir_close(f->app.maildir);
+	email_app_done(&f->app);
 	mp_store_close(f->app.store);
 	mp_arena_free(f->arena);
 	mp_test_folder_remove(&f->folder);
@@ -106,24 +111,48 @@ static bool lies_in_maildir(struct fixture *f, const struct email_notice *n)
 	return access(path, R_OK) == 0;
 }
 
-/* The crash came when the mail had its name in new/ and still that in tmp/. */
+/* Repeated before it is recorded, also when a reader has looked at it meanwhile. */
 static void a_mail_delivered_before_a_crash_is_left_as_it_is(void **state)
 {
 	struct fixture *f = *state;
 	struct mp_id id = mp_id_new(NOW_MS);
-	char in_tmp[128], in_new[128], text[16] = "";
+	char in_tmp[128], in_new[128], in_cur[160], text[16] = "";
 
 	assert_int_equal(maildir_deliver(f->app.maildir, id.text, "first", 5), MP_OK);
 	(void)snprintf(in_tmp, sizeof(in_tmp), "%s/mail/tmp/%s", f->folder.path, id.text);
 	(void)snprintf(in_new, sizeof(in_new), "%s/mail/new/%s", f->folder.path, id.text);
-	assert_int_equal(link(in_new, in_tmp), 0);
+	(void)snprintf(in_cur, sizeof(in_cur), "%s/mail/cur/%s:2,S", f->folder.path, id.text);
 	assert_int_equal(maildir_deliver(f->app.maildir, id.text, "2nd", 3), MP_OK);
-	FILE *file = fopen(in_new, "r");
+	assert_int_equal(rename(in_new, in_cur), 0);
+	assert_int_equal(maildir_deliver(f->app.maildir, id.text, "3rd", 3), MP_OK);
+	assert_int_equal(access(in_new, F_OK), -1);
+	FILE *file = fopen(in_cur, "r");
 	assert_non_null(file);
 	assert_non_null(fgets(text, sizeof(text), file));
 	assert_int_equal(fclose(file), 0);
 	assert_string_equal(text, "first");
+	maildir_forget(f->app.maildir, id.text);
 	assert_int_equal(access(in_tmp, F_OK), -1);
+}
+
+static void what_a_crash_left_half_written_is_written_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_id id = mp_id_new(NOW_MS);
+	char path[128], text[16] = "";
+
+	(void)snprintf(path, sizeof(path), "%s/mail/tmp/%s", f->folder.path, id.text);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs("ha", file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(maildir_deliver(f->app.maildir, id.text, "whole", 5), MP_OK);
+	(void)snprintf(path, sizeof(path), "%s/mail/new/%s", f->folder.path, id.text);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	assert_non_null(fgets(text, sizeof(text), file));
+	assert_int_equal(fclose(file), 0);
+	assert_string_equal(text, "whole");
 }
 
 static void an_older_contact_never_overwrites_a_newer_one(void **state)
@@ -245,6 +274,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(a_mail_delivered_before_a_crash_is_left_as_it_is),
+		T(what_a_crash_left_half_written_is_written_anew),
 		T(an_older_contact_never_overwrites_a_newer_one),
 		T(the_same_notice_is_one_mail_however_often_it_comes),
 		T(a_mail_waits_for_its_address_then_is_delivered_once),

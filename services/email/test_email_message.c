@@ -36,9 +36,10 @@ static struct email_contact contact(const char *first, const char *last, const c
 static enum mp_rc write_message(const struct email_mail *mail, const struct email_contact *to,
 	const struct email_contact *other, struct mp_buf *out)
 {
+	const struct email_sender from = {.name = "MoneyPal", .address = "no-reply@example.com"};
 	const struct email_parties parties = {.recipient = to,
 		.other = other,
-		.from = "MoneyPal <no-reply@example.com>",
+		.from = &from,
 		.public_url = "https://pay.example.com"};
 
 	mp_buf_init(out, 131072);

@@ -204,7 +204,10 @@ def _own_environment(settings):
             **_stripe_secrets(settings),
         },
         "billing": {"WALLET_URL": settings.url_of("wallet")},
-        "email": {"MAILDIR": settings.mail, "MAIL_FROM": "MoneyPal <no-reply@localhost>"},
+        "email": {
+            "MAIL_FROM": "MoneyPal <no-reply@localhost>",
+            **(settings.smtp or {"MAILDIR": settings.mail}),
+        },
     }
 
 

@@ -48,7 +48,10 @@ class Screen:
             self.line(f"  {part.name:<10}{settings.address_of(part.name):<18}{part.what:<28}{log}")
         self.line()
         var = short(settings.var)
-        self.line(f"  Mails land in {short(settings.mail)}; data and secrets are in {var}")
+        mails = f"land in {short(settings.mail)}"
+        if settings.smtp:
+            mails = f"go to {settings.smtp['SMTP_URL']}"
+        self.line(f"  Mails {mails}; data and secrets are in {var}")
         self.line(f"  Next, in a second terminal: {self.bold(_make('demo', settings))}")
         self.line("  Ctrl-C stops all of it")
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -22,6 +22,9 @@ PORT_OFFSETS = {
     "dynamodb": 13,
 }
 STORES = ("rocksdb", "dynamodb")
+# Handed on to the email service as they are, when SMTP_URL is given.
+SMTP_TEXTS = ("SMTP_URL", "SMTP_TLS", "SMTP_USER", "MAIL_FROM")
+SMTP_FILES = ("SMTP_PASSWORD_FILE", "SMTP_CA_FILE")
 PORT_MAX = 65535 - max(PORT_OFFSETS.values())
 
 # The control socket's path must fit into a socket address (108 bytes), with room for the name
@@ -45,6 +48,7 @@ class Settings:
     sign_ons_per_s: int = 2  # POST /v1/users and POST /v1/sessions, per client address
     store: str = "rocksdb"
     cache: Path = Path("/nonexistent")  # where DynamoDB Local was fetched to
+    smtp: dict = field(default_factory=dict)  # the email service's settings; none: a maildir
 
     @property
     def data(self):
@@ -93,9 +97,25 @@ def from_environment(environment=os.environ):
         sign_ons_per_s=number_of(environment, "GATEWAY_SIGN_ON_RATE", 2, 1, 1_000_000),
         store=environment.get("STORE") or "rocksdb",
         cache=cache_of(environment),
+        smtp=smtp_of(environment),
     )
     check(settings)
     return settings
+
+
+def smtp_of(environment):
+    """What the email service is told of its mail server; nothing without SMTP_URL."""
+    if not environment.get("SMTP_URL"):
+        return {}
+    if environment.get("SMTP_PASSWORD"):
+        raise Refused("A password is given to `make run` in a file: SMTP_PASSWORD_FILE.")
+    texts = {name: environment[name] for name in SMTP_TEXTS if environment.get(name)}
+    files = {name: environment[name] for name in SMTP_FILES if environment.get(name)}
+    smtp = {**texts, **{name: str(_absolute(path)) for name, path in files.items()}}
+    for name, text in smtp.items():
+        if not text.isprintable() or '"' in text:
+            raise Refused(f"{name} has a quotation mark or a control character.")
+    return smtp
 
 
 def cache_of(environment):

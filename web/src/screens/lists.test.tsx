@@ -218,18 +218,26 @@ describe('me', () => {
 	});
 
 	it('lists the notices', async () => {
-		world.mails = [
-			{
-				id: 'm',
-				event: 'bill.settled',
-				template: 'bill_paid',
-				state: 'sent',
-				payment_id: payment().id,
-				date: '2026-11-23T01:02:03.000Z',
-			},
-		];
+		const words = {
+			sent: 'Sent',
+			deferred: 'Delayed, will be tried again',
+			refused: 'Refused by the mail server',
+			unknown: 'Perhaps delivered',
+		};
+		world.mails = (Object.keys(words) as (keyof typeof words)[]).map(state => ({
+			id: state,
+			event: 'bill.settled',
+			template: 'bill_paid',
+			state,
+			answer: null,
+			payment_id: payment().id,
+			date: '2026-11-23T01:02:03.000Z',
+		}));
 		open('/me');
-		expect(await screen.findByRole('link', { name: /You paid a bill.*Sent/ })).toBeVisible();
+		for (const word of Object.values(words))
+			expect(
+				await screen.findByRole('link', { name: new RegExp(`You paid a bill.*${word}`) })
+			).toBeVisible();
 	});
 
 	it('signs out, and leaves nothing to come back to', async () => {

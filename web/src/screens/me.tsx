@@ -120,11 +120,14 @@ const NOTICES: Record<Mail['template'], string> = {
 	payment_expired: 'A payment expired',
 	payment_failed: 'A payment failed',
 };
-const MAIL_STATES: Record<string, { word: string; tone: Tone }> = {
+const MAIL_STATES: Record<Mail['state'], { word: string; tone: Tone }> = {
 	pending: { word: 'Being sent', tone: 'wait' },
 	sent: { word: 'Sent', tone: 'good' },
 	no_address: { word: 'No e-mail given', tone: 'plain' },
 	failed: { word: 'Not delivered', tone: 'bad' },
+	deferred: { word: 'Delayed, will be tried again', tone: 'wait' },
+	refused: { word: 'Refused by the mail server', tone: 'bad' },
+	unknown: { word: 'Perhaps delivered', tone: 'plain' },
 };
 
 function Notices() {

@@ -1,0 +1,275 @@
+#include "email.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/text.h"
+#include "email_message.h"
+
+#define MESSAGE_BYTES_MAX 131072
+#define TROUBLE_WAIT_MS_MAX (600 * 1000) /* then the server is asked again, however long it lasts */
+
+/* One mail on its way, this time. */
+struct sending {
+	struct email_app *app;
+	struct mp_arena *arena;
+	struct email_mail *mail;
+	int64_t now_ms;
+	bool handed_over;
+};
+
+void email_app_init(struct email_app *app)
+{
+	static const char *const labels[EMAIL_STATE_COUNT] = {
+		[EMAIL_SENT] = "outcome=\"sent\"",
+		[EMAIL_NO_ADDRESS] = "outcome=\"no_address\"",
+		[EMAIL_FAILED] = "outcome=\"failed\"",
+		[EMAIL_DEFERRED] = "outcome=\"deferred\"",
+		[EMAIL_REFUSED] = "outcome=\"refused\"",
+		[EMAIL_UNKNOWN] = "outcome=\"unknown\"",
+	};
+
+	gate_init(&app->gate);
+	for (size_t i = 0; i < EMAIL_STATE_COUNT; i++) {
+		if (labels[i] != NULL)
+			app->outcomes[i] = mp_counter("moneypal_mail_attempts_total", labels[i],
+				"Attempts to send a mail, by the state that they left it in");
+	}
+	app->resent = mp_counter("moneypal_mails_resent_total", NULL,
+		"Mails handed over once more because no answer had come");
+	app->in_trouble = mp_gauge(
+		"moneypal_mail_trouble", NULL, "1 while the mail server takes nothing from us");
+}
+
+void email_app_done(struct email_app *app)
+{
+	gate_done(&app->gate);
+}
+
+/* --- the mail server --- */
+
+/*
+ * The mail server is about to get the message. Recorded first: until its answer is known, whatever
+ * happens to us, the mail may have arrived.
+ */
+static enum mp_rc before_message(void *ctx)
+{
+	struct sending *sending = ctx;
+	struct email_mail *mail = sending->mail;
+
+	if (mail->unanswered > 0)
+		mp_metric_add(sending->app->resent, 1);
+	mail->state = EMAIL_UNKNOWN;
+	mail->unanswered++;
+	mail->hold_until_ms = sending->now_ms + sending->app->answer_ms_max;
+	mail->changed_ms = sending->now_ms;
+	sending->handed_over = true;
+	/* Whatever is wrong with the store is wrong for a while, not with the mail. */
+	return email_db_mail_replace(sending->app->store, sending->arena, mail) == MP_OK
+		       ? MP_OK
+		       : MP_UNAVAILABLE;
+}
+
+static void tell_trouble(struct email_app *app, int64_t now_ms, const char *words)
+{
+	if (gate_trouble(&app->gate, now_ms, words))
+		mp_sink_report(&app->sink, "mail_trouble", MP_UNAVAILABLE, words);
+	mp_metric_set(app->in_trouble, 1);
+}
+
+static void tell_no_trouble(struct email_app *app)
+{
+	if (gate_pass(&app->gate))
+		mp_sink_report(&app->sink, "mail_trouble_over", MP_OK, "");
+	mp_metric_set(app->in_trouble, 0);
+}
+
+/* What the answer makes of the mail. */
+static void take_answer(struct sending *sending, const struct smtp_answer *answer)
+{
+	struct email_mail *mail = sending->mail;
+
+	if (answer->outcome == SMTP_TROUBLE || answer->outcome == SMTP_UNKNOWN)
+		tell_trouble(sending->app, sending->now_ms, answer->words);
+	else
+		tell_no_trouble(sending->app);
+	if (answer->outcome != SMTP_TROUBLE)
+		memcpy(mail->answer, answer->words, sizeof(mail->answer));
+	if (answer->outcome != SMTP_UNKNOWN && sending->handed_over)
+		mail->unanswered--; /* answered */
+	if (answer->outcome == SMTP_TAKEN)
+		mail->state = EMAIL_SENT;
+	else if (mail->unanswered > 0) /* an earlier one may have arrived */
+		mail->state = EMAIL_UNKNOWN;
+	else
+		mail->state = answer->outcome == SMTP_REFUSED ? EMAIL_REFUSED : EMAIL_DEFERRED;
+}
+
+static enum mp_rc send_by_smtp(struct sending *sending, const struct email_contact *recipient,
+	const struct mp_buf *message)
+{
+	const struct smtp_mail mail = {
+		.from = sending->app->from->address,
+		.to = recipient->address,
+		.message = mp_buf_text(message),
+		.len = message->len,
+		.before_message = before_message,
+		.ctx = sending,
+	};
+	struct smtp_answer answer;
+	enum mp_rc rc = smtp_send(sending->app->smtp, &mail, &answer);
+
+	if (rc == MP_OK)
+		take_answer(sending, &answer);
+	return rc;
+}
+
+/* --- one attempt --- */
+
+static enum mp_rc deliver(struct sending *sending, const struct email_contact *recipient,
+	const struct mp_buf *message)
+{
+	struct email_mail *mail = sending->mail;
+	enum mp_rc rc;
+
+	if (sending->app->smtp != NULL)
+		return send_by_smtp(sending, recipient, message);
+	rc = maildir_deliver(sending->app->maildir, mail->id.text, message->data, message->len);
+	mail->state = rc == MP_OK ? EMAIL_SENT : EMAIL_DEFERRED;
+	return MP_OK;
+}
+
+static enum mp_rc compose_and_deliver(struct sending *sending,
+	const struct email_contact *recipient, const struct email_contact *other)
+{
+	const struct email_parties parties = {
+		.recipient = recipient,
+		.other = other,
+		.from = sending->app->from,
+		.public_url = sending->app->public_url,
+	};
+	struct mp_buf message;
+	enum mp_rc rc;
+
+	mp_buf_init(&message, MESSAGE_BYTES_MAX);
+	rc = email_message_write(sending->mail, &parties, &message);
+	if (rc == MP_OK)
+		rc = deliver(sending, recipient, &message);
+	mp_buf_done(&message);
+	return rc;
+}
+
+/* MP_OK: the mail's new state is to be recorded. */
+static enum mp_rc attempt(struct sending *sending)
+{
+	struct mp_store *store = sending->app->store;
+	struct email_mail *mail = sending->mail;
+	struct email_contact recipient, other;
+	const struct email_contact *known_other = NULL;
+	enum mp_rc rc =
+		email_db_contact(store, sending->arena, &mail->notice.recipient, &recipient);
+
+	if (rc != MP_OK) /* MP_NOT_FOUND too: the address is still on its way */
+		return rc;
+	if (recipient.address[0] == '\0') {
+		mail->state = EMAIL_NO_ADDRESS;
+		return MP_OK;
+	}
+	if (!mp_id_is_none(&mail->notice.other)) {
+		rc = email_db_contact(store, sending->arena, &mail->notice.other, &other);
+		if (rc == MP_OK)
+			known_other = &other;
+		else if (rc != MP_NOT_FOUND)
+			return rc;
+	}
+	mail->attempts++;
+	if (mail->first_try_ms == 0)
+		mail->first_try_ms = sending->now_ms;
+	rc = mp_text_copy(mail->address, sizeof(mail->address), recipient.address);
+	if (rc == MP_OK)
+		rc = compose_and_deliver(sending, &recipient, known_other);
+	if (rc == MP_INVALID || rc == MP_TOO_LARGE) { /* it never becomes a message */
+		mail->state = EMAIL_FAILED;
+		rc = MP_OK;
+	}
+	return rc;
+}
+
+/* --- the due row --- */
+
+static bool is_too_old(const struct email_app *app, const struct email_mail *mail, int64_t now_ms)
+{
+	return mail->first_try_ms != 0 && now_ms - mail->first_try_ms >= app->give_up_ms;
+}
+
+static bool has_ended(const struct email_app *app, const struct email_mail *mail, int64_t now_ms)
+{
+	switch (mail->state) {
+	case EMAIL_PENDING:
+	case EMAIL_DEFERRED:
+		return false;
+	case EMAIL_UNKNOWN:
+		return mail->unanswered >= EMAIL_UNANSWERED_MAX || is_too_old(app, mail, now_ms);
+	case EMAIL_SENT:
+	case EMAIL_NO_ADDRESS:
+	case EMAIL_FAILED:
+	case EMAIL_REFUSED:
+	case EMAIL_STATE_COUNT:
+		break;
+	}
+	return true;
+}
+
+static const struct mp_due_result done = {.done = true};
+
+/* Also after a crash between the record and this. */
+static struct mp_due_result end(struct email_app *app, const struct email_mail *mail)
+{
+	if (app->maildir != NULL)
+		maildir_forget(app->maildir, mail->id.text);
+	return done;
+}
+
+static struct mp_due_result again(int64_t now_ms, int64_t wait_ms, int64_t not_before_ms)
+{
+	int64_t at_ms = now_ms + wait_ms;
+
+	return (struct mp_due_result){.again_at_ms = at_ms > not_before_ms ? at_ms : not_before_ms};
+}
+
+struct mp_due_result email_send_due(void *ctx, struct mp_arena *arena, const struct mp_id *mail_id,
+	int64_t attempts, int64_t now_ms)
+{
+	struct email_app *app = ctx;
+	struct email_mail mail;
+	struct sending sending = {.app = app, .arena = arena, .mail = &mail, .now_ms = now_ms};
+	int64_t wait_ms = mp_due_backoff_ms(attempts);
+	int64_t short_wait_ms = wait_ms < TROUBLE_WAIT_MS_MAX ? wait_ms : TROUBLE_WAIT_MS_MAX;
+	int64_t gate_ms = gate_closed_until_ms(&app->gate, now_ms);
+
+	if (email_db_mail(app->store, arena, mail_id, &mail) != MP_OK)
+		return again(now_ms, wait_ms, 0);
+	if (has_ended(app, &mail, now_ms))
+		return end(app, &mail);
+	if (gate_ms != 0)
+		return again(now_ms, short_wait_ms, gate_ms);
+	if (now_ms < mail.hold_until_ms) /* by a process that is gone, or by another replica */
+		return again(now_ms, 0, mail.hold_until_ms);
+	if (attempt(&sending) != MP_OK)
+		return again(now_ms, wait_ms, 0);
+	if (mail.state == EMAIL_DEFERRED && is_too_old(app, &mail, now_ms))
+		mail.state = EMAIL_FAILED;
+	mail.hold_until_ms = 0;
+	mail.changed_ms = now_ms;
+	mp_metric_add(app->outcomes[mail.state], 1);
+	/*
+	 * Lost here, the mail goes again: the maildir has it already, and a mail server's answer is
+	 * as if it had not come.
+	 */
+	if (email_db_mail_replace(app->store, arena, &mail) != MP_OK)
+		return again(now_ms, wait_ms, 0);
+	if (has_ended(app, &mail, now_ms))
+		return end(app, &mail);
+	gate_ms = gate_closed_until_ms(&app->gate, now_ms);
+	return again(now_ms, gate_ms != 0 ? short_wait_ms : wait_ms, gate_ms);
+}
