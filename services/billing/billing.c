@@ -182,6 +182,7 @@ static void add_funded(struct billing_change *change, const struct work *work)
 		.paid_by = order->paid_by,
 		.amount = work->funding->amount,
 		.date_ms = order->captured_ms,
+		.settled_ms = work->funding->decided_ms,
 	};
 
 	memcpy(funding.payment_intent, order->payment_intent, sizeof(funding.payment_intent));

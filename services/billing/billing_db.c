@@ -253,7 +253,7 @@ void billing_db_put_funding(struct billing_change *change, const struct billing_
 	struct mp_id event_id = mp_id_derive(&funding->transfer_id, "funding.settled", 0);
 	struct mp_map *maps[] = {mp_item_attrs(item),
 		mp_outbox_add(change->db->outbox, &change->txn, &event_id, "funding.settled",
-			funding->payment_id.text, funding->date_ms)};
+			funding->payment_id.text, funding->settled_ms)};
 
 	for (size_t i = 0; i < 2; i++) {
 		mp_map_set_id(maps[i], "payment_id", &funding->payment_id);

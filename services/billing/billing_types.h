@@ -72,7 +72,8 @@ struct billing_funding {
 	struct mp_id payment_id;
 	struct mp_id paid_by;
 	struct mp_money amount;
-	int64_t date_ms; /* of the capture */
+	int64_t date_ms;    /* of the capture */
+	int64_t settled_ms; /* the wallet's time of the transfer: the event's, not stored */
 	char payment_intent[BILLING_INTENT_SIZE];
 };
 
@@ -91,8 +92,9 @@ struct billing_transfer {
 	struct mp_money amount;
 	struct mp_id payment_id;
 	struct mp_id bill_id;	       /* or none */
-	enum transfer_outcome outcome; /* set by the wallet's answer */
+	enum transfer_outcome outcome; /* set by the wallet's answer, like what follows */
 	int64_t shortfall_minor;
+	int64_t decided_ms; /* the same at every repeat */
 };
 
 const char *bill_state_name(enum bill_state state);

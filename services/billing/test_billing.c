@@ -11,6 +11,7 @@
 #include "store/testing.h"
 
 #define NOW_MS 1795309323000
+#define DECIDED_MS (NOW_MS + 5000) /* by the wallet */
 #define WALLETS_MAX 64
 #define RECORDS_MAX 4096
 
@@ -64,6 +65,7 @@ static void decide(struct wallet *wallet, struct billing_transfer *transfer)
 	}
 	*to += transfer->amount.minor;
 	transfer->outcome = TRANSFER_POSTED;
+	transfer->decided_ms = DECIDED_MS;
 }
 
 static const struct billing_transfer *record_of(
@@ -104,6 +106,7 @@ static enum mp_rc wallet_transfer(
 		} else {
 			transfers[i].outcome = record->outcome;
 			transfers[i].shortfall_minor = record->shortfall_minor;
+			transfers[i].decided_ms = record->decided_ms;
 		}
 	}
 	if (wallet->lose_after > 0 && wallet->lose_after-- > 0)
@@ -203,8 +206,8 @@ static struct bill bill_of(struct fixture *f, const struct billing_order *order)
 	return bill;
 }
 
-/* How many rows of a type wait in the outbox. */
-static int told(struct fixture *f, const char *type)
+/* How many rows of a type wait in the outbox, and the time of one of them. */
+static int told_when(struct fixture *f, const char *type, int64_t *out_time_ms)
 {
 	int count = 0;
 
@@ -215,11 +218,21 @@ static int told(struct fixture *f, const char *type)
 
 		assert_int_equal(mp_store_query(f->app.db.store, &query, f->arena, &page), MP_OK);
 		for (size_t i = 0; i < page.count; i++) {
-			const struct mp_attr *attr = mp_map_get(&page.items[i]->attrs, "type");
-			count += strcmp(attr->as.text, type) == 0;
+			const struct mp_map *attrs = &page.items[i]->attrs;
+			if (strcmp(mp_map_get(attrs, "type")->as.text, type) != 0)
+				continue;
+			*out_time_ms = mp_map_get(attrs, "time")->as.number;
+			count++;
 		}
 	}
 	return count;
+}
+
+static int told(struct fixture *f, const char *type)
+{
+	int64_t unused_ms;
+
+	return told_when(f, type, &unused_ms);
 }
 
 /* --- tests --- */
@@ -248,6 +261,7 @@ static void an_empty_wallet_waits_for_funds_then_settles(void **state)
 	struct mp_id ada = mp_id_new(NOW_MS), bob = mp_id_new(NOW_MS);
 	struct billing_order order = pay(ada, bob, 20000);
 	struct billing_order funds = captured(order, 2, 13000, "pi_1");
+	int64_t settled_ms = 0;
 
 	*balance_of(&f->wallet, &ada) = 7000;
 	assert_int_equal(carry_out(f, &order), MP_OK);
@@ -258,8 +272,11 @@ static void an_empty_wallet_waits_for_funds_then_settles(void **state)
 	assert_int_equal(bill_of(f, &order).state, BILL_SETTLED);
 	assert_int_equal(*balance_of(&f->wallet, &ada), 0);
 	assert_int_equal(*balance_of(&f->wallet, &bob), 20000);
-	assert_int_equal(told(f, "funding.settled"), 1);
+	assert_int_equal(told_when(f, "funding.settled", &settled_ms), 1);
+	assert_int_equal(settled_ms, DECIDED_MS); /* not the capture's */
 	assert_int_equal(carry_out(f, &funds), MP_OK);
+	assert_int_equal(told_when(f, "funding.settled", &settled_ms), 1);
+	assert_int_equal(settled_ms, DECIDED_MS);
 	assert_int_equal(*balance_of(&f->wallet, &ada), 0);
 }
 

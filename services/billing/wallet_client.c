@@ -120,6 +120,7 @@ static enum mp_rc read_outcome(
 	struct mp_json_reader r;
 	struct mp_id id = {0};
 	int outcome = 0;
+	int64_t decided_ms = 0;
 	const char *refusal = NULL;
 	const char *shortfall = NULL;
 	const char *reason;
@@ -133,8 +134,11 @@ static enum mp_rc read_outcome(
 	mp_json_read_text_or_null(&r, "refusal", 1, 64, &refusal);
 	mp_json_read_optional(&r);
 	mp_json_read_text_or_null(&r, "shortfall", 1, 32, &shortfall);
+	if (outcome == 0)
+		mp_json_read_time(&r, "date", &decided_ms);
 	if (mp_json_read_end(&r) != MP_OK || !mp_id_equal(&id, &transfer->id))
 		return MP_CORRUPT;
+	transfer->decided_ms = decided_ms;
 	if (outcome == 0) {
 		transfer->outcome = TRANSFER_POSTED;
 	} else if (outcome == 1 && refusal != NULL && strcmp(refusal, "insufficient_funds") == 0) {

@@ -213,12 +213,16 @@ def test_one_idempotency_key_is_one_payment_and_another_body_is_refused(moneypal
 
 
 def test_a_payment_has_a_timeline_and_is_hidden_from_others(moneypal, ada, bob):
-    fund(ada, "30.00")
+    funded = ada.timeline(fund(ada, "30.00")["id"])
     payment = ada.pay(bob.id, "30.00")
     ada.wait_payment(payment["id"], "succeeded")
     rows = ada.timeline(payment["id"])
     assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
     assert {"payment", "billing"} <= {row["service"] for row in rows}
+    events = [row["event"] for row in funded]
+    times = [row["at"] for row in funded]
+    assert events.index("payment.captured") < events.index("funding.settled")
+    assert times == sorted(times), "each row's time is when it happened"
     assert bob.timeline(payment["id"]) == rows
     eve = Person.register(moneypal.base, "Eve", "Stranger")
     for path in ("", "/timeline"):

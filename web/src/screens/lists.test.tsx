@@ -236,7 +236,7 @@ describe('me', () => {
 		open('/me');
 		for (const word of Object.values(words))
 			expect(
-				await screen.findByRole('link', { name: new RegExp(`You paid a bill.*${word}`) })
+				await screen.findByRole('link', { name: new RegExp(`You paid a bill.*${word}`) }),
 			).toBeVisible();
 	});
 
