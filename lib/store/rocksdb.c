@@ -19,6 +19,16 @@
 #define CACHE_BYTES (64u << 20) /* filled by reads only */
 #define CACHE_SHARD_BITS 2	/* few: a shard must be large beside the largest block */
 #define METADATA_BLOCK_BYTES (4u << 10)
+/*
+ * A ledger adds and seldom overwrites: merging files of like size (universal compaction) costs it a
+ * quarter of what levels do, and more files to look into cost little behind their filters. Writes
+ * are slowed down late, because a large merge takes its time while small files come in.
+ */
+#define FILES_TO_MERGE 8
+#define FILES_SLOW_DOWN 40
+#define FILES_STOP 80
+#define BACKGROUND_JOBS                                                                            \
+	3 /* one writes memory out; of the others, one is free beside a large merge */
 #define BLOCK_BYTES (8u << 10)
 #define ARENA_BLOCK_BYTES (64u << 10)
 #define FILTER_BITS_PER_KEY 10
@@ -104,7 +114,11 @@ rocksdb_options_t *mp_rocksdb_options_new(void)
 	rocksdb_options_set_memtable_prefix_bloom_size_ratio(options, MEMTABLE_FILTER_RATIO);
 	rocksdb_options_set_memtable_whole_key_filtering(options, 1);
 	rocksdb_options_set_compression(options, rocksdb_lz4_compression);
-	rocksdb_options_set_max_background_jobs(options, 2);
+	rocksdb_options_set_compaction_style(options, rocksdb_universal_compaction);
+	rocksdb_options_set_level0_file_num_compaction_trigger(options, FILES_TO_MERGE);
+	rocksdb_options_set_level0_slowdown_writes_trigger(options, FILES_SLOW_DOWN);
+	rocksdb_options_set_level0_stop_writes_trigger(options, FILES_STOP);
+	rocksdb_options_set_max_background_jobs(options, BACKGROUND_JOBS);
 	rocksdb_options_add_compact_on_deletion_collector_factory(
 		options, TOMBSTONES_WINDOW, TOMBSTONES_IN_WINDOW);
 	/* One thread writes at a time: what helps many would cost it. */
