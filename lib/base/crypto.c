@@ -1,6 +1,7 @@
 #include "base/crypto.h"
 
 #include <assert.h>
+#include <nettle/sha2.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -33,8 +34,13 @@ uint64_t mp_random_number(void)
 
 void mp_sha256(const void *bytes, size_t len, uint8_t out_hash[MP_SHA256_BYTES])
 {
-	static_assert(MP_SHA256_BYTES == crypto_hash_sha256_BYTES, "SHA-256 is 32 bytes");
-	crypto_hash_sha256(out_hash, bytes, len);
+	struct sha256_ctx context;
+
+	/* With the processor's instructions for it: libsodium's takes eight times as long. */
+	static_assert(MP_SHA256_BYTES == SHA256_DIGEST_SIZE, "SHA-256 is 32 bytes");
+	sha256_init(&context);
+	sha256_update(&context, len, bytes);
+	sha256_digest(&context, MP_SHA256_BYTES, out_hash);
 }
 
 void mp_sha256_hex(const void *bytes, size_t len, char out_hex[MP_SHA256_HEX_SIZE])

@@ -2,7 +2,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <sodium.h>
+#include <nettle/sha2.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -96,14 +96,14 @@ struct mp_id mp_id_new(int64_t now_ms)
 static void hash_parts(
 	const char *from, const char *kind, const char *number, uint8_t out_bytes[ID_BYTES])
 {
-	crypto_hash_sha256_state state;
+	struct sha256_ctx context;
 	uint8_t hash[MP_SHA256_BYTES];
 
-	crypto_hash_sha256_init(&state);
-	crypto_hash_sha256_update(&state, (const uint8_t *)from, strlen(from) + 1);
-	crypto_hash_sha256_update(&state, (const uint8_t *)kind, strlen(kind) + 1);
-	crypto_hash_sha256_update(&state, (const uint8_t *)number, strlen(number));
-	crypto_hash_sha256_final(&state, hash);
+	sha256_init(&context);
+	sha256_update(&context, strlen(from) + 1, (const uint8_t *)from);
+	sha256_update(&context, strlen(kind) + 1, (const uint8_t *)kind);
+	sha256_update(&context, strlen(number), (const uint8_t *)number);
+	sha256_digest(&context, sizeof(hash), hash);
 	memset(out_bytes, 0, 6);
 	memcpy(out_bytes + 6, hash, ID_BYTES - 6);
 	put_version(out_bytes, 8);
