@@ -35,6 +35,7 @@ struct mp_outbox {
 	bool pacing; /* the relay wants to be woken for enough events only */
 	int64_t round_began_ms;
 	bool overflow; /* hints were lost: sweep soon */
+	bool away;     /* the broker is, as the relay last saw it: sweeps find the rows */
 	struct mp_id hints[HINTS_MAX];
 	size_t hints_first;
 	size_t hints_count;
@@ -74,7 +75,8 @@ static void on_committed(void *ctx)
 	struct mp_outbox *outbox = added->outbox;
 
 	pthread_mutex_lock(&outbox->mutex);
-	for (const struct added_id *node = added->first; node != NULL; node = node->next) {
+	const struct added_id *node = outbox->away ? NULL : added->first;
+	for (; node != NULL; node = node->next) {
 		if (outbox->hints_count == HINTS_MAX) {
 			outbox->overflow = true;
 			break;
@@ -82,7 +84,7 @@ static void on_committed(void *ctx)
 		outbox->hints[(outbox->hints_first + outbox->hints_count) % HINTS_MAX] = node->id;
 		outbox->hints_count++;
 	}
-	if (!outbox->pacing || outbox->hints_count >= ROUND_ENOUGH)
+	if (!outbox->away && (!outbox->pacing || outbox->hints_count >= ROUND_ENOUGH))
 		pthread_cond_signal(&outbox->wake);
 	pthread_mutex_unlock(&outbox->mutex);
 }
@@ -161,9 +163,11 @@ static size_t take_hints(struct mp_outbox *outbox)
 		outbox->hints_first = (outbox->hints_first + 1) % HINTS_MAX;
 		outbox->hints_count--;
 	}
-	if (outbox->overflow && !outbox->relay.down)
+	bool back = outbox->away && !outbox->relay.down;
+	if (back || (outbox->overflow && !outbox->relay.down))
 		outbox->relay.next_sweep_ms = 0;
 	outbox->overflow = false;
+	outbox->away = outbox->relay.down;
 	pthread_mutex_unlock(&outbox->mutex);
 	return count;
 }
