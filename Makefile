@@ -3,7 +3,7 @@
 # PORT (8080), VAR (var) and BIND (127.0.0.1) choose where `make run` runs; YES=1 answers yes;
 # T=name is one test; STORE=dynamodb runs it on DynamoDB Local. make hands them on as they are given.
 
-.PHONY: help setup build run ready demo test unit check fuzz chaos bench clean clean-room
+.PHONY: help setup build run ready demo test unit check deploy-check fuzz chaos bench clean clean-room
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo 'make check   the static checks'
 	@echo 'make fuzz    every parser of outside bytes, SECONDS= each (60)'
 	@echo 'make chaos   kill, fill and jump for SECONDS=600; SEED=n repeats a run'
+	@echo 'make deploy-check  infrastructure, workflows, alerts and manifests, without a cloud'
 	@echo 'make clean-room  run and demo in a bare Debian 12 (root); FULL=1: the tests too'
 	@echo 'make bench   the numbers'
 	@echo 'make build   build only'
@@ -66,6 +67,11 @@ chaos:
 	@tools/build build
 	@env -u SECONDS CHAOS_S=$(or $(SECONDS),600) /usr/bin/python3 -B -m pytest -p no:cacheprovider -s \
 		tests/system/test_chaos.py
+
+deploy-check:
+	@tools/setup test
+	@tools/build build
+	@tools/deploy-check
 
 bench:
 	@tools/build build

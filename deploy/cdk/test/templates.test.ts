@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+
+import { ACCESS, AUDITOR, SERVICES, TABLES } from '../lib/access.ts';
+import { readSettings } from '../lib/settings.ts';
+
+const read = (url: URL) => JSON.parse(readFileSync(url, 'utf8'));
+const settings = readSettings(new URL('../settings/example.json', import.meta.url).pathname);
+/** What `npm run synth` made of them. */
+const OUT = new URL(`${process.env['CDK_OUT'] ?? '../cdk.out'}/`, import.meta.url);
+const STACKS = ['Registry', 'Data', 'Network', 'Mail', 'Broker', 'Cluster', 'Watch'];
+
+const template = (name: string) => Template.fromJSON(read(new URL(`MoneyPal-${name}.template.json`, OUT)));
+const data = template('Data');
+const cluster = template('Cluster');
+const registry = template('Registry');
+
+interface Statement {
+  readonly Sid?: string;
+  readonly Action: string | string[];
+  readonly Resource: unknown;
+  readonly Condition?: Record<string, Record<string, unknown>>;
+}
+
+/** The statements of a role, by its name. */
+function statementsOf(of: Template, roleName: string): Statement[] {
+  const [logicalId] = Object.keys(of.findResources('AWS::IAM::Role', { Properties: { RoleName: roleName } }));
+  assert.ok(logicalId, `no role ${roleName}`);
+  return Object.values(of.findResources('AWS::IAM::Policy'))
+    .filter((policy) => policy.Properties.Roles.some((role: { Ref: string }) => role.Ref === logicalId))
+    .flatMap((policy) => policy.Properties.PolicyDocument.Statement as Statement[]);
+}
+
+const actionsOf = (statement: Statement) => [statement.Action].flat();
+
+test('each service has the table that it prints, guarded against loss', () => {
+  data.resourceCountIs('AWS::DynamoDB::Table', SERVICES.length);
+  for (const service of SERVICES) {
+    const { TableName, KeySchema, AttributeDefinitions, BillingMode, TimeToLiveSpecification } = TABLES[service];
+    data.hasResource('AWS::DynamoDB::Table', {
+      DeletionPolicy: 'Retain',
+      UpdateReplacePolicy: 'Retain',
+      Properties: {
+        TableName,
+        KeySchema,
+        AttributeDefinitions,
+        BillingMode,
+        TimeToLiveSpecification,
+        DeletionProtectionEnabled: true,
+        PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true, RecoveryPeriodInDays: 35 },
+        SSESpecification: { SSEEnabled: true, SSEType: 'KMS', KMSMasterKeyId: Match.anyValue() },
+      },
+    });
+  }
+  data.hasResourceProperties('AWS::KMS::Key', { EnableKeyRotation: true });
+});
+
+test("a service's role has its own table, and no wildcard", () => {
+  for (const service of SERVICES) {
+    for (const statement of statementsOf(cluster, `moneypal-${service}`)) {
+      assert.ok(actionsOf(statement).every((action) => /^dynamodb:[A-Za-z]+$/.test(action)));
+      assert.equal(
+        statement.Resource,
+        `arn:aws:dynamodb:${settings.region}:${settings.account}:table/${TABLES[service].TableName}`,
+      );
+    }
+  }
+});
+
+test('who removes rows is held to the partitions of the service, and nobody scans but the audit', () => {
+  for (const service of SERVICES) {
+    for (const statement of statementsOf(cluster, `moneypal-${service}`)) {
+      for (const action of actionsOf(statement)) {
+        assert.notEqual(action, 'dynamodb:Scan');
+        const on = { DeleteItem: ACCESS[service].removes, BatchWriteItem: ACCESS[service].erases }[
+          action.replace('dynamodb:', '')
+        ];
+        if (on !== undefined)
+          assert.deepEqual(statement.Condition, {
+            'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': on },
+            Null: { 'dynamodb:LeadingKeys': 'false' },
+          });
+      }
+    }
+  }
+  for (const role of [`moneypal-${AUDITOR}`, 'moneypal-operator']) {
+    const actions = statementsOf(cluster, role).flatMap(actionsOf);
+    assert.ok(actions.includes('dynamodb:Scan'));
+    assert.ok(!actions.some((action) => /Put|Update|Delete|Write/.test(action)), `${role} only looks`);
+  }
+});
+
+test("no role's ledger, bill or payment can be removed", () => {
+  for (const { removes, erases } of Object.values(ACCESS))
+    for (const pattern of [...removes, ...erases])
+      assert.ok(!/^(ACCOUNT|TRANSFER|BILL|PAYMENT|EVENT|\*)/.test(pattern), pattern);
+});
+
+test('a role is for one service account of one cluster', () => {
+  for (const account of [...SERVICES, AUDITOR]) {
+    cluster.hasResourceProperties('AWS::EKS::PodIdentityAssociation', {
+      ClusterName: 'moneypal',
+      Namespace: 'moneypal',
+      ServiceAccount: account,
+    });
+    cluster.hasResourceProperties('AWS::IAM::Role', {
+      RoleName: `moneypal-${account}`,
+      AssumeRolePolicyDocument: {
+        Statement: Match.arrayWith([
+          Match.objectLike({
+            Principal: { Service: 'pods.eks.amazonaws.com' },
+            Condition: {
+              StringEquals: {
+                'aws:SourceAccount': settings.account,
+                'aws:RequestTag/kubernetes-namespace': 'moneypal',
+                'aws:RequestTag/kubernetes-service-account': account,
+              },
+              ArnEquals: { 'aws:SourceArn': Match.anyValue() },
+            },
+          }),
+        ]),
+      },
+    });
+  }
+});
+
+test('GitHub becomes a role only for one audience, one repository and one environment', () => {
+  for (const environment of ['release', 'deploy'])
+    registry.hasResourceProperties('AWS::IAM::Role', {
+      RoleName: `moneypal-${environment}`,
+      AssumeRolePolicyDocument: {
+        Statement: [
+          Match.objectLike({
+            Action: 'sts:AssumeRoleWithWebIdentity',
+            Condition: {
+              StringEquals: {
+                'token.actions.githubusercontent.com:aud': 'sts.amazonaws.com',
+                'token.actions.githubusercontent.com:sub': `repo:${settings.repository}:environment:${environment}`,
+              },
+            },
+          }),
+        ],
+      },
+    });
+});
+
+test('an image, once pushed, is what its tag says for ever, and is scanned', () => {
+  registry.resourceCountIs('AWS::ECR::Repository', SERVICES.length + 1);
+  registry.allResourcesProperties('AWS::ECR::Repository', {
+    ImageTagMutability: 'IMMUTABLE',
+    ImageScanningConfiguration: { ScanOnPush: true },
+  });
+});
+
+test('the broker stands in three zones, and only the cluster reaches it', () => {
+  const broker = template('Broker');
+  broker.hasResourceProperties('AWS::AmazonMQ::Broker', {
+    EngineType: 'RABBITMQ',
+    DeploymentMode: 'CLUSTER_MULTI_AZ',
+    PubliclyAccessible: false,
+    SubnetIds: [Match.anyValue(), Match.anyValue(), Match.anyValue()],
+  });
+  cluster.hasResourceProperties('AWS::EC2::SecurityGroupIngress', { FromPort: 5671, ToPort: 5671 });
+});
+
+test("no secret's value stands in a template", () => {
+  for (const stack of STACKS)
+    for (const secret of Object.values(template(stack).findResources('AWS::SecretsManager::Secret'))) {
+      const { SecretString, GenerateSecretString } = secret.Properties;
+      const text = JSON.stringify(SecretString ?? '');
+      assert.ok(GenerateSecretString !== undefined || text.includes('{{resolve:secretsmanager:'), text);
+    }
+});
+
+test('the cluster logs everything, and its API is not for the world', () => {
+  cluster.hasResourceProperties('AWS::EKS::Cluster', {
+    ResourcesVpcConfig: { EndpointPrivateAccess: true, EndpointPublicAccess: false },
+    Logging: Match.anyValue(),
+    EncryptionConfig: Match.anyValue(),
+  });
+});
+
+test('somebody is told: dead letters, throttles, failures, the alerts of the services, the bill', () => {
+  const watch = template('Watch');
+  for (const queue of ['billing', 'payment', 'email'])
+    watch.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      MetricName: 'MessageCount',
+      Dimensions: Match.arrayWith([{ Name: 'Queue', Value: `moneypal.${queue}.dead` }]),
+      AlarmActions: [Match.anyValue()],
+    });
+  for (const service of SERVICES)
+    for (const MetricName of ['WriteThrottleEvents', 'ReadThrottleEvents', 'SystemErrors'])
+      watch.hasResourceProperties('AWS::CloudWatch::Alarm', {
+        MetricName,
+        Dimensions: [{ Name: 'TableName', Value: TABLES[service].TableName }],
+      });
+  const rules = JSON.stringify(watch.findResources('AWS::APS::RuleGroupsNamespace'));
+  for (const alert of ['OutboxOld', 'ReviewPayments', 'ServerErrors', 'AuditProblems', 'AuditLate'])
+    assert.ok(rules.includes(`alert: ${alert}`), alert);
+  watch.resourceCountIs('AWS::Budgets::Budget', 1);
+});
