@@ -49,6 +49,7 @@ struct mp_dynamo {
 	struct mp_metric *throttles;
 	struct mp_metric *unknowns;
 	struct mp_metric *write_units;
+	struct mp_metric *read_units;
 };
 
 /* The Host header that libcurl sends to an endpoint: without its scheme's own port. To free. */

@@ -18,6 +18,31 @@ static enum mp_rc read_rc(enum mp_rc rc)
 	return rc == MP_INVALID || rc == MP_CONFLICT ? MP_BUG : rc;
 }
 
+/*
+ * What each read asks to be told. Our own count could not know what was read and then left out: all
+ * that a range passes over is paid for.
+ */
+#define TELL_UNITS "\"ReturnConsumedCapacity\":\"TOTAL\","
+
+static void count_units(const struct dynamo_call *call)
+{
+	const json_t *consumed = json_object_get(call->answer, "ConsumedCapacity");
+
+	if (json_is_array(consumed)) /* of a BatchGetItem: one for each table */
+		consumed = json_array_get(consumed, 0);
+	double units = json_number_value(json_object_get(consumed, "CapacityUnits"));
+	mp_metric_add(call->db->read_units, (int64_t)units); /* whole: our reads are consistent */
+}
+
+static enum mp_rc send_read(struct dynamo_call *call, const char *operation)
+{
+	enum mp_rc rc = mp_dynamo_send(call, operation, DYNAMO_READ);
+
+	if (rc == MP_OK)
+		count_units(call);
+	return rc;
+}
+
 /* *out_item stays untouched for an expired item. */
 static enum mp_rc take_item(
 	const json_t *json, int64_t now_s, struct mp_arena *arena, struct mp_item **out_item)
@@ -37,12 +62,12 @@ static enum mp_rc get_one(struct dynamo_call *call, const struct mp_key *key,
 {
 	struct mp_buf *body = &call->body;
 
-	(void)mp_buf_adds(body, "{\"ConsistentRead\":true,\"TableName\":");
+	(void)mp_buf_adds(body, "{" TELL_UNITS "\"ConsistentRead\":true,\"TableName\":");
 	mp_dynamo_add_text(body, call->db->table);
 	(void)mp_buf_adds(body, ",\"Key\":");
 	mp_dynamo_add_key(body, key->pk, key->sk);
 	(void)mp_buf_adds(body, "}");
-	enum mp_rc rc = mp_dynamo_send(call, "GetItem", DYNAMO_READ);
+	enum mp_rc rc = send_read(call, "GetItem");
 	if (rc != MP_OK)
 		return read_rc(rc);
 	const json_t *json = json_object_get(call->answer, "Item");
@@ -79,7 +104,7 @@ static void add_batch(struct dynamo_call *call, const struct batch *batch)
 {
 	struct mp_buf *body = &call->body;
 
-	(void)mp_buf_adds(body, "{\"RequestItems\":{");
+	(void)mp_buf_adds(body, "{" TELL_UNITS "\"RequestItems\":{");
 	mp_dynamo_add_text(body, call->db->table);
 	(void)mp_buf_adds(body, ":{\"ConsistentRead\":true,\"Keys\":[");
 	for (size_t i = 0; i < batch->count; i++) {
@@ -123,7 +148,7 @@ static bool add_unprocessed(struct dynamo_call *call)
 		return false;
 	char *text = json_dumps(left, JSON_COMPACT);
 	mp_buf_clear(&call->body);
-	(void)mp_buf_adds(&call->body, "{\"RequestItems\":");
+	(void)mp_buf_adds(&call->body, "{" TELL_UNITS "\"RequestItems\":");
 	(void)mp_buf_adds(&call->body, text == NULL ? "" : text);
 	(void)mp_buf_adds(&call->body, "}");
 	free(text);
@@ -134,7 +159,7 @@ static enum mp_rc get_batch(struct dynamo_call *call, const struct batch *batch)
 {
 	add_batch(call, batch);
 	for (;;) {
-		enum mp_rc rc = mp_dynamo_send(call, "BatchGetItem", DYNAMO_READ);
+		enum mp_rc rc = send_read(call, "BatchGetItem");
 		if (rc == MP_OK)
 			rc = take_batch(call, batch);
 		if (rc != MP_OK)
@@ -235,7 +260,7 @@ static void add_start(struct paging *paging)
 /* Sends the body, which begins anew, and takes what comes. */
 static enum mp_rc page_step(struct paging *paging, const char *operation)
 {
-	enum mp_rc rc = mp_dynamo_send(paging->call, operation, DYNAMO_READ);
+	enum mp_rc rc = send_read(paging->call, operation);
 
 	if (rc == MP_OK)
 		rc = take_page(paging);
@@ -277,7 +302,7 @@ static void add_query(struct paging *paging, const struct mp_query *query)
 	struct mp_buf *body = &paging->call->body;
 
 	mp_buf_clear(body);
-	(void)mp_buf_adds(body, "{\"ConsistentRead\":true,\"TableName\":");
+	(void)mp_buf_adds(body, "{" TELL_UNITS "\"ConsistentRead\":true,\"TableName\":");
 	mp_dynamo_add_text(body, paging->call->db->table);
 	add_range(body, query);
 	(void)mp_buf_addf(body, ",\"ScanIndexForward\":%s,\"Limit\":%zu",
@@ -409,7 +434,7 @@ static enum mp_rc scan_page(struct paging *paging, uint32_t segment, uint32_t se
 {
 	struct mp_buf *body = &paging->call->body;
 
-	(void)mp_buf_adds(body, "{\"ConsistentRead\":true,\"TableName\":");
+	(void)mp_buf_adds(body, "{" TELL_UNITS "\"ConsistentRead\":true,\"TableName\":");
 	mp_dynamo_add_text(body, paging->call->db->table);
 	(void)mp_buf_addf(body, ",\"Segment\":%u,\"TotalSegments\":%u,\"Limit\":%zu", segment,
 		segments, paging->limit);

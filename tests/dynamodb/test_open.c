@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "json/json.h"
+#include "metrics/metrics.h"
 #include "proxy.h"
 
 /* What a start is refused for, in one sentence each; and the table as it is described. */
@@ -178,6 +179,41 @@ static void an_item_over_400_kb_is_refused_here(void **state)
 	assert_string_equal(proxy_log(w), "");
 }
 
+/* A consistent read costs a unit for each 4 KB that it looks at, whatever it then gives back. */
+static void read_units_are_counted(void **state)
+{
+	struct world *w = *state;
+	struct mp_metric *units = mp_counter("moneypal_dynamodb_read_units_total", NULL, "");
+	const struct mp_query query = {.pk = "P", .limit = 100};
+	struct mp_item *large = make_item(w->arena, "L", "1", 1);
+	struct mp_key keys[10];
+	struct mp_item *items[10];
+	struct mp_page page;
+	struct mp_txn txn;
+	char text[9001];
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	mp_map_set_text(mp_item_attrs(large), "text", text);
+	mp_txn_begin(&txn, w->store, w->arena);
+	mp_txn_insert(&txn, large);
+	for (int i = 0; i < 10; i++) {
+		keys[i] = (struct mp_key){"P", mp_arena_printf(w->arena, "%d", i)};
+		mp_txn_insert(&txn, make_item(w->arena, "P", keys[i].sk, i));
+	}
+	assert_int_equal(mp_txn_commit(&txn, NULL), MP_OK);
+
+	int64_t before = mp_metric_value(units);
+	assert_int_equal(mp_store_get(w->store, "P", "1", w->arena, &items[0]), MP_OK);
+	assert_int_equal(mp_metric_value(units) - before, 1);
+	assert_int_equal(mp_store_get(w->store, "L", "1", w->arena, &items[0]), MP_OK);
+	assert_int_equal(mp_metric_value(units) - before, 1 + 3);
+	assert_int_equal(mp_store_batch_get(w->store, keys, 10, w->arena, items), MP_OK);
+	assert_int_equal(mp_metric_value(units) - before, 1 + 3 + 10);
+	assert_int_equal(mp_store_query(w->store, &query, w->arena, &page), MP_OK);
+	assert_int_equal(mp_metric_value(units) - before, 1 + 3 + 10 + 1);
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
 
 int run_open_tests(void)
@@ -188,6 +224,7 @@ int run_open_tests(void)
 		T(the_printed_table_is_the_one_that_is_accepted),
 		T(names_that_we_use_are_kept_apart),
 		T(an_item_over_400_kb_is_refused_here),
+		T(read_units_are_counted),
 	};
 
 	return cmocka_run_group_tests_name("open", tests, NULL, NULL);
