@@ -147,8 +147,8 @@ static void open_metrics(struct mp_dynamo *db)
 		"moneypal_dynamodb_unknown_total", NULL, "writes that ended without an answer");
 	db->write_units = mp_counter("moneypal_dynamodb_write_units_total", NULL,
 		"write units, counted from the requests");
-	db->read_units = mp_counter("moneypal_dynamodb_read_units_total", NULL,
-		"read units, as the answers told them");
+	db->read_units = mp_counter(
+		"moneypal_dynamodb_read_units_total", NULL, "read units, as the answers told them");
 }
 
 static enum mp_rc open_http(struct mp_dynamo *db)
