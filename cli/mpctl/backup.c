@@ -30,6 +30,9 @@ static enum mpctl_exit hold(struct backup *b, enum mpctl_peer peer)
 
 	enum mpctl_exit result = mpctl_call(b->ctl, peer, "POST", "/v1/backups", body, &answer);
 	b->held[peer] = result == MPCTL_DONE;
+	if (result == MPCTL_NO)
+		mpctl_say("The %s service knows no backups: is it of this version?",
+			mpctl_peer_name(peer));
 	json_decref(body);
 	json_decref(answer);
 	return result;

@@ -12,6 +12,11 @@ BACK_S_MAX = 120
 MIB_LEFT = 16
 
 
+def killed_in(moneypal):
+    """The parts that are killed: its database, too, where that is a part of its own."""
+    return KILLED + (("dynamodb",) if moneypal.settings.store == "dynamodb" else ())
+
+
 class Mishaps:
     """One thing after another, each at a random moment. `tally` counts them by kind."""
 
@@ -30,7 +35,7 @@ class Mishaps:
             self.moneypal.wait_restarted(part, pid, BACK_S_MAX)
 
     def kill_any(self):
-        self.kill(*self.rng.sample(KILLED, self.rng.choice((1, 2))))
+        self.kill(*self.rng.sample(killed_in(self.moneypal), self.rng.choice((1, 2))))
 
     def wipe_broker(self):
         """The broker's data is deleted while it is down."""

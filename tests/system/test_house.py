@@ -14,8 +14,8 @@ import requests
 from api import ApiError, Person, wait_for
 from local_system import ROOT, LocalSystem, parts
 from moneypal_local import probes
+from stream import Stream
 from test_journeys import fund
-from test_kills import Stream
 
 SERVICES = tuple(parts.SERVICES)
 COMMAND_S_MAX = 120

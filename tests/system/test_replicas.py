@@ -8,7 +8,7 @@ import uuid
 import inside
 import pytest
 import requests
-from api import Person, wait_for
+from api import Person, pay_at_provider, wait_for
 from local_system import LocalSystem, parts
 from stream import PAYMENTS, Stream
 from test_journeys import fund
@@ -164,3 +164,25 @@ def test_a_payment_is_told_live_by_a_replica_that_did_not_take_it(fleet):
             break
         assert time.monotonic() - started < 30, "never told"
     answer.close()
+
+
+def test_a_watcher_whose_replica_is_killed_is_told_by_another(fleet):
+    ada = Person.register(fleet.moneypal.base, "Ada", "Client")
+    bob = Person.register(fleet.moneypal.base, "Bob", "Provider")
+    payment = at(ada, fleet.payment_bases()[0]).pay(bob.id, "10.00", source="card")
+    payment = ada.wait_checkout_url(payment["id"])
+    victim, other = fleet.replicas["payment"]
+
+    def watch(base):
+        return requests.get(f"{base}/v1/payments/{payment['id']}/events", stream=True, timeout=30,
+                            headers={"Authorization": f"Bearer {ada.token}"})
+
+    with watch(victim.base) as first:
+        assert first.status_code == 200
+        victim.kill_and_wait()
+        with pytest.raises(requests.RequestException):
+            for _ in first.iter_lines():
+                pass
+    with watch(other.base) as second:
+        assert pay_at_provider(payment["checkout_url"]).status_code == 303
+        assert any(b"succeeded" in line for line in second.iter_lines())
