@@ -22,6 +22,15 @@ static const struct mpctl_command commands[] = {
 	{"show", "SERVICE KEY [SORT]", "items as JSON, a line each", 0, mpctl_show},
 	{"backup", "DIR", "a copy of all services' data at one moment, while they run",
 		MPCTL_NEEDS_SERVICES, mpctl_backup},
+	{"payment", "ID", "where the money is: one payment across the services",
+		MPCTL_NEEDS_SERVICES | MPCTL_NEEDS_BROKER, mpctl_payment},
+	{"redrive", "PAYMENT", "tells a payment's last events again", MPCTL_NEEDS_SERVICES,
+		mpctl_redrive},
+	{"reconcile", "[DAY | --from DAY --to DAY] [--grace S]",
+		"the provider's captures and our credits, by day", MPCTL_NEEDS_SERVICES,
+		mpctl_reconcile},
+	{"republish users", "[CURSOR]", "every user is told to the others again",
+		MPCTL_NEEDS_SERVICES, mpctl_republish_users},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -38,6 +47,12 @@ void mpctl_say(const char *format, ...)
 	(void)vfprintf(stderr, format, arguments);
 	va_end(arguments);
 	(void)fputc('\n', stderr);
+}
+
+enum mpctl_exit mpctl_no_memory(void)
+{
+	mpctl_say("There is not enough memory.");
+	return MPCTL_TROUBLE;
 }
 
 enum mpctl_exit mpctl_wrong_use(const char *name)
@@ -108,10 +123,8 @@ static enum mpctl_exit run(const struct mpctl_command *command, int argc, char *
 	struct mpctl ctl = {.calls = NULL};
 	enum mpctl_exit result = load_settings(&ctl, command->needs);
 
-	if (result == MPCTL_DONE && open_parts(&ctl, command->needs) != MP_OK) {
-		mpctl_say("There is not enough memory.");
-		result = MPCTL_TROUBLE;
-	}
+	if (result == MPCTL_DONE && open_parts(&ctl, command->needs) != MP_OK)
+		result = mpctl_no_memory();
 	if (result == MPCTL_DONE)
 		result = command->run(&ctl, argc, argv);
 	mpctl_calls_close(ctl.calls);

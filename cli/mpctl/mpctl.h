@@ -41,6 +41,9 @@ void mpctl_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Tells how the command is used; MPCTL_WRONG_USE. */
 enum mpctl_exit mpctl_wrong_use(const char *name);
 
+/* Says that there is not enough memory; MPCTL_TROUBLE. */
+enum mpctl_exit mpctl_no_memory(void);
+
 enum mpctl_exit mpctl_dead_list(struct mpctl *ctl, int argc, char **argv);
 enum mpctl_exit mpctl_dead_show(struct mpctl *ctl, int argc, char **argv);
 enum mpctl_exit mpctl_dead_replay(struct mpctl *ctl, int argc, char **argv);
@@ -48,5 +51,9 @@ enum mpctl_exit mpctl_export(struct mpctl *ctl, int argc, char **argv);
 enum mpctl_exit mpctl_import(struct mpctl *ctl, int argc, char **argv);
 enum mpctl_exit mpctl_show(struct mpctl *ctl, int argc, char **argv);
 enum mpctl_exit mpctl_backup(struct mpctl *ctl, int argc, char **argv);
+enum mpctl_exit mpctl_payment(struct mpctl *ctl, int argc, char **argv);
+enum mpctl_exit mpctl_redrive(struct mpctl *ctl, int argc, char **argv);
+enum mpctl_exit mpctl_reconcile(struct mpctl *ctl, int argc, char **argv);
+enum mpctl_exit mpctl_republish_users(struct mpctl *ctl, int argc, char **argv);
 
 #endif

@@ -369,6 +369,14 @@ enum mp_rc billing_get(struct billing_app *app, struct mp_arena *arena, const st
 	return MP_OK;
 }
 
+enum mp_rc billing_bill_of(struct billing_app *app, struct mp_arena *arena,
+	const struct mp_id *payment_id, struct bill *out_bill)
+{
+	struct mp_id id = bill_id_of(payment_id);
+
+	return billing_db_bill(&app->db, arena, &id, out_bill);
+}
+
 enum mp_rc billing_list(struct billing_app *app, struct mp_arena *arena,
 	const struct mp_id *user_id, const struct billing_filter *filter, const char *after,
 	size_t limit, struct billing_page *out_page)

@@ -39,6 +39,10 @@ struct mp_due_result billing_redrive(void *app, struct mp_arena *arena, const st
 enum mp_rc billing_get(struct billing_app *app, struct mp_arena *arena, const struct mp_id *user_id,
 	const struct mp_id *bill_id, struct bill *out_bill) MP_MUST_CHECK;
 
+/* A payment's bill, for operators. MP_NOT_FOUND. */
+enum mp_rc billing_bill_of(struct billing_app *app, struct mp_arena *arena,
+	const struct mp_id *payment_id, struct bill *out_bill) MP_MUST_CHECK;
+
 enum mp_rc billing_list(struct billing_app *app, struct mp_arena *arena,
 	const struct mp_id *user_id, const struct billing_filter *filter, const char *after,
 	size_t limit, struct billing_page *out_page) MP_MUST_CHECK;

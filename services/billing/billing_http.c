@@ -36,6 +36,29 @@ static enum mp_rc caller_id(const struct mp_request *req, struct mp_id *out_id)
 	return mp_id_parse(mp_request_principal(req)->subject, out_id) ? MP_OK : MP_UNAUTHENTICATED;
 }
 
+/* GET /v1/operations/payments/{id} */
+static enum mp_rc get_bill_of_payment(struct mp_request *req, struct mp_response *res, void *ctx)
+{
+	struct billing_app *app = ctx;
+	struct mp_id payment_id;
+	struct bill bill;
+
+	enum mp_rc rc = mp_request_param_id(req, "id", &payment_id);
+	if (rc == MP_OK)
+		rc = billing_bill_of(app, mp_request_arena(req), &payment_id, &bill);
+	if (rc != MP_OK)
+		return rc;
+	json_t *json = bill_to_json(app, &bill);
+	int bad = json == NULL;
+	bad |= mp_json_set_int(json, "attempt", bill.attempt);
+	bad |= mp_json_set_id(json, "transfer_id", &bill.transfer_id);
+	bad |= mp_json_set_time(json, "changed_at", bill.changed_ms);
+	if (bad == 0)
+		return mp_response_json(res, 200, json);
+	json_decref(json);
+	return MP_NOMEM;
+}
+
 /* GET /v1/bills/{id} */
 static enum mp_rc get_bill(struct mp_request *req, struct mp_response *res, void *ctx)
 {
@@ -127,5 +150,9 @@ const struct mp_route billing_routes[] = {
 	{"GET", "/v1/bills", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, 0, get_bills},
 	{"GET", "/v1/reports/summary", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, 0, billing_get_summary},
 	{"GET", "/v1/bills/{id}", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, 0, get_bill},
+
+	/* Inside only: the gateway does not route it. */
+	{"GET", "/v1/operations/payments/{id}", MP_AUTH_SERVICE, "operations:read", MP_KEY_NONE, 0,
+		0, get_bill_of_payment},
 };
 const size_t billing_routes_count = sizeof(billing_routes) / sizeof(billing_routes[0]);

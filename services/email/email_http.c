@@ -2,7 +2,7 @@
 
 #include "email.h"
 
-static json_t *mail_to_json(const struct email_mail *mail)
+json_t *email_mail_to_json(const struct email_mail *mail)
 {
 	json_t *json = json_object();
 	int bad = 0;
@@ -39,7 +39,7 @@ static enum mp_rc get_mails(struct mp_request *req, struct mp_response *res, voi
 		return rc;
 	items = json_array();
 	for (size_t i = 0; i < page.count; i++) {
-		if (json_array_append_new(items, mail_to_json(&page.mails[i])) != 0) {
+		if (json_array_append_new(items, email_mail_to_json(&page.mails[i])) != 0) {
 			json_decref(items);
 			return MP_NOMEM;
 		}
@@ -49,5 +49,9 @@ static enum mp_rc get_mails(struct mp_request *req, struct mp_response *res, voi
 
 const struct mp_route email_routes[] = {
 	{"GET", "/v1/mails", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, 0, get_mails},
+
+	/* Inside only: the gateway does not route it. */
+	{"GET", "/v1/operations/payments/{id}/mails", MP_AUTH_SERVICE, "operations:read",
+		MP_KEY_NONE, 0, 0, email_get_operated},
 };
 const size_t email_routes_count = sizeof(email_routes) / sizeof(email_routes[0]);

@@ -452,5 +452,15 @@ const struct mp_route payment_routes[] = {
 	{"POST", "/v1/payments/{id}/cancel", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, 0, post_cancel},
 	{"POST", "/v1/webhooks/stripe", MP_AUTH_NONE, NULL, MP_KEY_NONE, MP_ROUTE_RAW_BODY,
 		WEBHOOK_BYTES_MAX, post_webhook},
+
+	/* Inside only: the gateway does not route these. */
+	{"GET", "/v1/operations/payments/{id}", MP_AUTH_SERVICE, "operations:read", MP_KEY_NONE, 0,
+		0, payment_get_operated},
+	{"POST", "/v1/operations/payments/{id}/redrive", MP_AUTH_SERVICE, "operations:write",
+		MP_KEY_NONE, 0, 0, payment_post_redrive},
+	{"GET", "/v1/operations/captures", MP_AUTH_SERVICE, "operations:read", MP_KEY_NONE,
+		MP_ROUTE_PROVIDER, 0, payment_get_captures},
+	{"GET", "/v1/operations/captures/{payment_intent}", MP_AUTH_SERVICE, "operations:read",
+		MP_KEY_NONE, MP_ROUTE_PROVIDER, 0, payment_get_capture},
 };
 const size_t payment_routes_count = sizeof(payment_routes) / sizeof(payment_routes[0]);

@@ -349,8 +349,14 @@ static enum mp_rc intent_from_json(
 		decline = json_string_value(json_object_get(error, "code"));
 	intent.failed =
 		strcmp(status, "requires_payment_method") == 0 || strcmp(status, "canceled") == 0;
+	intent.captured = strcmp(status, "succeeded") == 0;
+	intent.created_s = json_integer_value(json_object_get(json, "created"));
+	intent.amount_received = json_integer_value(json_object_get(json, "amount_received"));
+	read_currency(json_string_value(json_object_get(json, "currency")), intent.currency);
 	read_metadata(json, &intent.payment_id, &intent.attempt);
 	enum mp_rc rc = copy_text(arena, decline, &intent.decline);
+	if (rc == MP_OK)
+		rc = copy_text(arena, json_string_value(json_object_get(json, "id")), &intent.id);
 	if (rc == MP_OK)
 		*out = intent;
 	return rc;
@@ -376,6 +382,60 @@ static enum mp_rc stripe_intent(void *ctx, const char *payment_intent, struct mp
 	if (rc != MP_OK)
 		return rc == MP_NOMEM ? rc : MP_CORRUPT;
 	rc = intent_from_json(json, arena, out_intent);
+	json_decref(json);
+	return rc;
+}
+
+static enum mp_rc intents_from_json(
+	const json_t *json, struct mp_arena *arena, struct stripe_intents *inout)
+{
+	const json_t *data = json_object_get(json, "data");
+	size_t count = json_array_size(data);
+	struct stripe_intent *items = mp_arena_array(arena, count + 1, sizeof(*items));
+	enum mp_rc rc = MP_OK;
+
+	if (!json_is_array(data) || count > STRIPE_PAGE_MAX)
+		return MP_CORRUPT;
+	if (items == NULL)
+		return MP_NOMEM;
+	for (size_t i = 0; rc == MP_OK && i < count; i++) {
+		rc = intent_from_json(json_array_get(data, i), arena, &items[i]);
+		if (rc == MP_OK && !stripe_is_id(items[i].id))
+			rc = MP_CORRUPT;
+	}
+	if (rc != MP_OK)
+		return rc;
+	inout->items = items;
+	inout->count = count;
+	inout->more = json_is_true(json_object_get(json, "has_more")) && count > 0;
+	return MP_OK;
+}
+
+static enum mp_rc stripe_list_intents(
+	void *ctx, struct mp_arena *arena, struct stripe_intents *inout)
+{
+	struct stripe_client *client = ctx;
+	struct mp_http_answer answer;
+	json_t *json = NULL;
+	char reason[160];
+
+	if (inout->after != NULL && !stripe_is_id(inout->after))
+		return MP_INVALID;
+	const char *path = mp_arena_printf(arena,
+		"/v1/payment_intents?limit=%d&created%%5Bgte%%5D=%" PRId64
+		"&created%%5Blt%%5D=%" PRId64 "%s%s",
+		STRIPE_PAGE_MAX, inout->from_s, inout->to_s,
+		inout->after != NULL ? "&starting_after=" : "",
+		inout->after != NULL ? inout->after : "");
+	if (path == NULL)
+		return MP_NOMEM;
+	enum mp_rc rc = call(client, "GET", path, NULL, NULL, arena, &answer);
+	if (rc != MP_OK)
+		return rc == MP_INVALID ? MP_CORRUPT : rc;
+	rc = mp_json_parse(answer.body, answer.body_len, &json, reason);
+	if (rc != MP_OK)
+		return rc == MP_NOMEM ? rc : MP_CORRUPT;
+	rc = intents_from_json(json, arena, inout);
 	json_decref(json);
 	return rc;
 }
@@ -439,6 +499,7 @@ struct stripe stripe_client_calls(struct stripe_client *client)
 		.retrieve = stripe_retrieve,
 		.expire = stripe_expire,
 		.intent = stripe_intent,
+		.intents = stripe_list_intents,
 		.ctx = client,
 		.livemode = client->livemode,
 	};

@@ -2,6 +2,7 @@
 #define MP_PAYMENT_STRIPE_CLIENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -52,7 +53,25 @@ struct stripe_intent {
 	int64_t attempt;	 /* 0: none */
 	bool failed;		 /* declined or canceled: by itself it brings no money any more */
 	const char *decline;	 /* the last refusal, for people; NULL: none */
+
+	const char *id;
+	bool captured; /* its money has arrived */
+	int64_t created_s;
+	int64_t amount_received; /* in the provider's smallest units */
+	char currency[4];	 /* upper case; "": none */
 };
+
+/* PaymentIntents by the time of their making, newest first. */
+struct stripe_intents {
+	int64_t from_s;	   /* inclusive */
+	int64_t to_s;	   /* exclusive */
+	const char *after; /* the page before's last id; NULL at first */
+
+	struct stripe_intent *items; /* STRIPE_PAGE_MAX at most */
+	size_t count;
+	bool more;
+};
+#define STRIPE_PAGE_MAX 100
 
 /*
  * All block until the answer or the timeout. Results:
@@ -74,6 +93,7 @@ struct stripe {
 		struct stripe_intent *out_intent);
 	void *ctx;
 	bool livemode; /* what every session must say */
+	enum mp_rc (*intents)(void *ctx, struct mp_arena *arena, struct stripe_intents *inout);
 };
 
 struct stripe_client;

@@ -24,6 +24,7 @@
 #define SK_NAME "USER"
 #define UTF8_LAST "\xf4\x8f\xbf\xbf" /* U+10FFFF: after every text with this prefix */
 #define SEARCH_PAGE 40
+#define TELL_PAGE 90
 #define SEARCH_PAGES_MAX 5
 
 static const char *user_pk(struct mp_arena *arena, const struct mp_id *id)
@@ -350,4 +351,43 @@ enum mp_rc user_db_search(const struct user_db *db, struct mp_arena *arena,
 	if (rc == MP_OK)
 		*out_count = 0;
 	return rc;
+}
+
+/* --- telling again --- */
+
+static bool is_profile(const struct mp_item *item)
+{
+	return strncmp(item->pk, "USER#", 5) == 0 && strcmp(item->sk, SK_PROFILE) == 0;
+}
+
+enum mp_rc user_db_tell_again(const struct user_db *db, struct mp_arena *arena, const char *cursor,
+	int64_t now_ms, size_t *out_told, const char **out_cursor)
+{
+	const char *next = NULL;
+	struct mp_page page;
+	struct mp_txn txn;
+	size_t told = 0;
+
+	/* A row for each is one operation: a page is no longer than a transaction may be. */
+	enum mp_rc rc = mp_store_scan(db->store, 0, 1, cursor, TELL_PAGE, arena, &page, &next);
+	if (rc != MP_OK)
+		return rc;
+	mp_txn_begin(&txn, db->store, arena);
+	for (size_t i = 0; rc == MP_OK && i < page.count; i++) {
+		struct user user;
+
+		if (!is_profile(page.items[i]))
+			continue;
+		rc = read_profile(page.items[i], &user);
+		if (rc == MP_OK)
+			add_event(db, &txn, "user.registered", &user, now_ms);
+		told++;
+	}
+	if (rc == MP_OK)
+		rc = mp_txn_commit(&txn, NULL);
+	if (rc != MP_OK)
+		return rc;
+	*out_told = told;
+	*out_cursor = next;
+	return MP_OK;
 }

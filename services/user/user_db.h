@@ -19,6 +19,13 @@ enum mp_rc user_db_insert(const struct user_db *db, struct mp_arena *arena, cons
 	const struct user_index *index, const char password[PASSWORD_HASH_SIZE]) MP_MUST_CHECK;
 
 /*
+ * Tells a page of all users again by user.registered, each as it stands now. cursor: NULL at first,
+ * then *out_cursor until it comes back NULL; MP_INVALID for one that is not ours.
+ */
+enum mp_rc user_db_tell_again(const struct user_db *db, struct mp_arena *arena, const char *cursor,
+	int64_t now_ms, size_t *out_told, const char **out_cursor) MP_MUST_CHECK;
+
+/*
  * Writes after over before; index is each one's. after->version is before's + 1. MP_STALE: before
  * is no longer what is stored. Writes user.updated.
  */

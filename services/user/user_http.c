@@ -350,5 +350,7 @@ const struct mp_route user_routes[] = {
 		BODY_USUAL, get_jwks},
 	{"POST", "/v1/signing-keys/rotate", MP_AUTH_SERVICE, "keys:rotate", MP_KEY_NONE, 0,
 		BODY_USUAL, post_rotation},
+	{"POST", "/v1/operations/republish", MP_AUTH_SERVICE, "operations:write", MP_KEY_NONE, 0,
+		BODY_USUAL, post_republish},
 };
 const size_t user_routes_count = sizeof(user_routes) / sizeof(user_routes[0]);

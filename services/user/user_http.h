@@ -30,4 +30,7 @@ enum mp_rc post_token(struct mp_request *req, struct mp_response *res, void *ctx
 enum mp_rc get_jwks(struct mp_request *req, struct mp_response *res, void *ctx);
 enum mp_rc post_rotation(struct mp_request *req, struct mp_response *res, void *ctx);
 
+/* operations_http.c */
+enum mp_rc post_republish(struct mp_request *req, struct mp_response *res, void *ctx);
+
 #endif

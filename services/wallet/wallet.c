@@ -148,6 +148,12 @@ enum mp_rc wallet_statement(struct wallet *wallet, const struct mp_id *user_id,
 	return wallet_db_entries(&wallet->db, &query, arena, out_page);
 }
 
+enum mp_rc wallet_fundings(struct wallet *wallet, const struct fundings_query *query,
+	struct mp_arena *arena, struct fundings_page *out_page)
+{
+	return fundings_read(&wallet->db, wallet->currencies, query, arena, out_page);
+}
+
 enum mp_rc wallet_audit(
 	struct wallet *wallet, struct mp_arena *arena, struct audit_report *out_report)
 {

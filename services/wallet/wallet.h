@@ -4,6 +4,7 @@
 #include "audit.h"
 #include "base/arena.h"
 #include "committer.h"
+#include "fundings.h"
 #include "money/money.h"
 #include "wallet_types.h"
 
@@ -57,6 +58,10 @@ enum mp_rc wallet_balances(struct wallet *wallet, const struct mp_id *user_id,
 enum mp_rc wallet_statement(struct wallet *wallet, const struct mp_id *user_id,
 	const char *currency, const char *after, size_t limit, struct mp_arena *arena,
 	struct wallet_entries_page *out_page) MP_MUST_CHECK;
+
+/* See fundings_read. */
+enum mp_rc wallet_fundings(struct wallet *wallet, const struct fundings_query *query,
+	struct mp_arena *arena, struct fundings_page *out_page) MP_MUST_CHECK;
 
 /* See audit_run. MP_BUSY while another one runs. */
 enum mp_rc wallet_audit(struct wallet *wallet, struct mp_arena *arena,

@@ -200,6 +200,8 @@ const struct mp_route wallet_routes[] = {
 	{"GET", "/v1/transfers/{id}", MP_AUTH_SERVICE, "wallet:transfer|wallet:audit", MP_KEY_NONE,
 		0, 0, wallet_get_transfer},
 	{"GET", "/v1/audit", MP_AUTH_SERVICE, "wallet:audit", MP_KEY_NONE, 0, 0, get_audit},
+	{"GET", "/v1/operations/fundings", MP_AUTH_SERVICE, "wallet:audit", MP_KEY_NONE, 0, 0,
+		wallet_get_fundings},
 	{"GET", "/v1/wallets/me", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, 0, get_wallet},
 	{"GET", "/v1/wallets/me/all", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, 0, get_wallets},
 	{"GET", "/v1/wallets/me/entries", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, 0, get_entries},

@@ -16,4 +16,7 @@ enum mp_rc wallet_post_transfer(struct mp_request *req, struct mp_response *res,
 enum mp_rc wallet_post_transfers(struct mp_request *req, struct mp_response *res, void *ctx);
 enum mp_rc wallet_get_transfer(struct mp_request *req, struct mp_response *res, void *ctx);
 
+/* fundings_http.c */
+enum mp_rc wallet_get_fundings(struct mp_request *req, struct mp_response *res, void *ctx);
+
 #endif

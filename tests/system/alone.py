@@ -66,7 +66,7 @@ class Keys:
 
     def of_service(self, header=None, key=None, **more):
         now = int(time.time())
-        scope = "user:read wallet:transfer wallet:audit keys:rotate"
+        scope = "user:read wallet:transfer wallet:audit keys:rotate operations:read operations:write"
         return self.token({"iss": "moneypal", "aud": "moneypal:services", "sub": "all",
                            "scope": scope, "iat": now, "exp": now + 900, **more},
                           {"typ": "svc+jwt", **(header or {})}, key)

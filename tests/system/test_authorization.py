@@ -20,7 +20,7 @@ TIMEOUT_S = 20
 CLIENTS = {  # the services' own names as OAuth clients, with what each may ask of others
     "payment": {"user:read"},
     "billing": {"wallet:transfer"},
-    "mpctl": {"wallet:audit", "keys:rotate"},
+    "mpctl": {"wallet:audit", "keys:rotate", "operations:read", "operations:write"},
 }
 
 ANYONE, USER, COOKIE = "anyone", "user", "cookie"
@@ -70,12 +70,14 @@ TABLE = {
         ("POST", "/oauth/token"): Row(ANYONE, 400),  # for want of a form
         ("GET", "/.well-known/jwks.json"): Row(ANYONE, 200),
         ("POST", "/v1/signing-keys/rotate"): Row(services("keys:rotate"), 409),  # too early
+        ("POST", "/v1/operations/republish"): Row(services("operations:write"), 422, {}),
     },
     "wallet": {
         ("POST", "/v1/transfers"): Row(services("wallet:transfer"), 422, {}),
         ("POST", "/v1/transfers/batch"): Row(services("wallet:transfer"), 422, {}),
         ("GET", "/v1/transfers/{id}"): Row(services("wallet:transfer", "wallet:audit"), 404),
         ("GET", "/v1/audit"): Row(services("wallet:audit"), 200),
+        ("GET", "/v1/operations/fundings"): Row(services("wallet:audit"), 422),  # no time
         ("GET", "/v1/wallets/me"): Row(USER, 200),
         ("GET", "/v1/wallets/me/all"): Row(USER, 200),
         ("GET", "/v1/wallets/me/entries"): Row(USER, 200),
@@ -89,15 +91,21 @@ TABLE = {
         ("POST", "/v1/payments/{id}/retry"): Row(USER, 409, {"source": "wallet"}, payee=403,
                                                  stranger=STRANGERS),
         ("POST", "/v1/payments/{id}/cancel"): Row(USER, 409, payee=403, stranger=STRANGERS),
+        ("GET", "/v1/operations/payments/{id}"): Row(services("operations:read"), 200),
+        ("POST", "/v1/operations/payments/{id}/redrive"): Row(services("operations:write"), 200),
+        ("GET", "/v1/operations/captures"): Row(services("operations:read"), 422),  # no time
+        ("GET", "/v1/operations/captures/{payment_intent}"): Row(services("operations:read"), 404),
         ("POST", "/v1/webhooks/stripe"): Row(ANYONE, 403, {}),  # for want of a signature
     },
     "billing": {
         ("GET", "/v1/bills"): Row(USER, 200),
         ("GET", "/v1/bills/{id}"): Row(USER, 200, stranger=STRANGERS),
         ("GET", "/v1/reports/summary"): Row(USER, 200),
+        ("GET", "/v1/operations/payments/{id}"): Row(services("operations:read"), 200),
     },
     "email": {
         ("GET", "/v1/mails"): Row(USER, 200),
+        ("GET", "/v1/operations/payments/{id}/mails"): Row(services("operations:read"), 422),
     },
 }
 ROUTES = [(service, *route) for service in TABLE for route in TABLE[service]]
@@ -130,7 +138,8 @@ class Story:
     def path_of(self, service, path):
         ids = {"payment": self.payment_id, "billing": self.bill_id,
                "user": self.people["owner"].id, "wallet": str(uuid.uuid4())}
-        return path.replace("{id}", ids[service]) if "{id}" in path else path
+        about = self.payment_id if path.startswith("/v1/operations/") else ids.get(service)
+        return path.replace("{id}", str(about)).replace("{payment_intent}", "pi_of_nobody")
 
 
 @pytest.fixture(scope="module")

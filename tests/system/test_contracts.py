@@ -21,7 +21,8 @@ RUN_S_MAX = 120
 EXAMPLES = 10  # of each operation, beside its own examples and the coverage of every bound
 CHECKS = ("not_a_server_error", "status_code_conformance", "content_type_conformance",
           "response_headers_conformance", "response_schema_conformance")
-USER_CLIENTS = {"all": {"secret": "all-secret-0123456789", "scopes": ["user:read", "keys:rotate"]}}
+USER_CLIENTS = {"all": {"secret": "all-secret-0123456789", "scopes": [
+    "user:read", "keys:rotate", "operations:write"]}}
 
 
 def check(folder, service, base, token, *more):
@@ -62,6 +63,12 @@ def ada(moneypal):
 def test_answers_are_as_the_contract_has_them(moneypal, ada, tmp_path, service, more):
     check(tmp_path, service, moneypal.url_of(service), ada.token, *more)
     assert inside.audit(moneypal)["ok"] is True
+
+
+@pytest.mark.parametrize("service", ["payment", "billing", "email"])
+def test_answers_to_operators_are_as_the_contract_has_them(moneypal, ada, tmp_path, service):
+    check(tmp_path, service, moneypal.url_of(service), inside.service_token(moneypal, "mpctl"),
+          "--include-tag", "operations")
 
 
 def test_answers_of_transfers_are_as_the_contract_has_them(tmp_path):

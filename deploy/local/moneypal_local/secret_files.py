@@ -11,7 +11,7 @@ import secrets
 CLIENT_SCOPES = {
     "billing": ["wallet:transfer"],
     "payment": ["user:read"],
-    "mpctl": ["wallet:audit", "keys:rotate", "store:backup"],
+    "mpctl": ["wallet:audit", "keys:rotate", "store:backup", "operations:read", "operations:write"],
 }
 CLIENTS = ("payment", "billing", "email", "mpctl")
 
