@@ -60,6 +60,8 @@ enum mp_rc email_get_operated(struct mp_request *req, struct mp_response *res, v
 	json_t *items = json_array();
 	rc = items == NULL ? MP_NOMEM
 			   : find_mails(ctx, mp_request_arena(req), &user_id, &payment_id, items);
+	if (rc == MP_OK && json_array_size(items) == 0)
+		rc = MP_NOT_FOUND;
 	if (rc == MP_OK)
 		return mp_response_list(res, items, NULL);
 	json_decref(items);

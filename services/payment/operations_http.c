@@ -207,8 +207,11 @@ enum mp_rc payment_get_captures(struct mp_request *req, struct mp_response *res,
 	enum mp_rc to = read_time(req, "to", &page.to_s);
 	if (rc == MP_OK)
 		rc = from != MP_OK ? from : to;
-	if (rc == MP_OK && page.after != NULL && !stripe_is_id(page.after))
+	if (rc == MP_OK && page.after != NULL && !stripe_is_id(page.after)) {
+		const struct mp_field_errors *errors = mp_request_field_errors(req);
+		errors->add(errors->ctx, "cursor", "is not one of this list");
 		rc = MP_INVALID;
+	}
 	if (rc != MP_OK)
 		return rc;
 	rc = provider_rc(app->stripe.intents(app->stripe.ctx, mp_request_arena(req), &page));

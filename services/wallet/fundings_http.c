@@ -51,6 +51,10 @@ enum mp_rc wallet_get_fundings(struct mp_request *req, struct mp_response *res, 
 		rc = from != MP_OK ? from : to;
 	if (rc == MP_OK)
 		rc = wallet_fundings(wallet, &query, mp_request_arena(req), &page);
+	if (rc == MP_INVALID && from == MP_OK && to == MP_OK && query.after != NULL) {
+		const struct mp_field_errors *errors = mp_request_field_errors(req);
+		errors->add(errors->ctx, "cursor", "is not one of this list");
+	}
 	if (rc != MP_OK)
 		return rc;
 	json_t *items = json_array();

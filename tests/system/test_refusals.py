@@ -34,6 +34,10 @@ INSTEAD = {  # routes at which something else is refused first, or nothing is re
 }
 
 
+RIGHT_QUERY = {"from": "2026-11-22T00:00:00Z", "to": "2026-11-23T00:00:00Z", "user_id": NOBODY}
+OPERATORS = {"wallet:audit", "keys:rotate", "operations:read", "operations:write"}  # mpctl's scopes
+
+
 class Route:
     def __init__(self, service, method, path, operation):
         self.service, self.method, self.path = service, method, path
@@ -51,6 +55,9 @@ class Route:
         self.reads_json = self.schema is not None and (method, path) not in INSTEAD
         self.query = [each["name"] for each in operation.get("parameters", [])
                       if each["in"] == "query"]
+        self.right_query = "&".join(f"{name}={RIGHT_QUERY[name]}" for name in sorted(
+            each["name"] for each in operation.get("parameters", [])
+            if each["in"] == "query" and each.get("required")))
         self.headers = [each["name"] for each in operation.get("parameters", [])
                         if each["in"] == "header"]
 
@@ -88,7 +95,7 @@ class World:
         self.bill_id = self.ada.bills()[0]["id"]
         self.services = {scope: inside.service_token(moneypal, client) for client, scope in (
             ("payment", "user:read"), ("billing", "wallet:transfer"), ("mpctl", "wallet:audit"),
-            ("mpctl", "keys:rotate"))}
+            ("mpctl", "keys:rotate"), ("mpctl", "operations:read"), ("mpctl", "operations:write"))}
         self.transfers = set()  # ids of those that were refused
 
     def right_token(self, route):
@@ -99,11 +106,14 @@ class World:
     def path_of(self, route):
         ids = {"payment": self.payment_id, "billing": self.bill_id, "user": self.ada.id,
                "wallet": NOBODY}
+        if route.path.startswith("/v1/operations/payments/"):
+            return route.path.replace("{id}", self.payment_id)
         return route.path.replace("{id}", ids.get(route.service, NOBODY))
 
     def send(self, route, ask):
         host = self.moneypal.url_of(route.service).removeprefix("http://")
-        path = (ask.path or self.path_of(route)) + ask.query
+        right = f"?{route.right_query}" if route.right_query else ""
+        path = (ask.path or self.path_of(route)) + (ask.query or right)
         token = self.right_token(route) if ask.token == "right" else ask.token
         headers = {**KEY, **ask.headers}
         if token is not None:
@@ -194,8 +204,7 @@ def tokens(route, world):
               headers={"Authorization": "Basic " + right})
     if route.scopes:
         scope = next(scope for scope in world.services if scope not in route.scopes and not (
-            scope in ("wallet:audit", "keys:rotate") and {"wallet:audit", "keys:rotate"} & set(
-                route.scopes)))
+            scope in OPERATORS and OPERATORS & set(route.scopes)))
         yield Ask("another scope", 403, "forbidden", token=world.services[scope])
 
 
@@ -224,6 +233,7 @@ WRONG_QUERY = {
     "from": ("yesterday", "2026-13", "2026-02-30"),
     "to": ("yesterday", "2026-13", "2026-02-30"),
     "query": ("ab", ""),
+    "user_id": ("x", "", NOBODY.upper()),
     "ids": ("x", NOBODY + ",", ",".join(NOBODY[:-2] + f"{i:02}" for i in range(21))),
 }
 
@@ -231,8 +241,10 @@ WRONG_QUERY = {
 def queries(route):
     for name in route.query:
         for wrong in WRONG_QUERY[name]:
+            others = [each for each in route.right_query.split("&") if each
+                      and not each.startswith(name + "=")]
             yield Ask(f"?{name}={wrong[:20]}", 422, "invalid", [name],
-                      query=f"?{name}={wrong}")
+                      query="?" + "&".join([f"{name}={wrong}", *others]))
 
 
 def bodies(route, headers):
