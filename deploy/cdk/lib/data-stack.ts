@@ -10,7 +10,7 @@ import { SERVICES, TABLES, type Service } from './access.ts';
 const CLIENT_SCOPES: Record<string, readonly string[]> = {
   billing: ['wallet:transfer'],
   payment: ['user:read'],
-  mpctl: ['wallet:audit', 'keys:rotate'],
+  mpctl: ['wallet:audit', 'keys:rotate', 'operations:read', 'operations:write'],
 };
 
 /** What outlives everything else: the tables, their key, the secrets. Nothing here is deleted. */
