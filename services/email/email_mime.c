@@ -8,7 +8,8 @@
 
 #define QP_LINE_MAX 76
 #define PLAIN_MAX 66
-#define WORD_BYTES_MAX 45 /* 60 characters of base64: with "=?UTF-8?B?" and "?=" below 75 */
+/* 52 characters of base64: with "Subject: ", "=?UTF-8?B?" and "?=" a line of at most 76 */
+#define WORD_BYTES_MAX 39
 
 void email_mime_quoted_printable(struct mp_buf *out, const char *text)
 {

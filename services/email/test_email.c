@@ -56,6 +56,7 @@ static int teardown(void **state)
 
 	mp_due_close(f->app.due);
 	maildir_close(f->app.maildir);
+	smtp_close(f->app.smtp);
 	email_app_done(&f->app);
 	mp_store_close(f->app.store);
 	mp_arena_free(f->arena);
@@ -246,6 +247,88 @@ static void a_lost_answer_of_the_store_delivers_once(void **state)
 	assert_int_equal(page.mails[1].state, EMAIL_SENT);
 }
 
+static struct email_mail logged(struct fixture *f, const struct email_notice *n)
+{
+	struct mp_id id = email_mail_id(n);
+	struct email_mail mail;
+
+	assert_int_equal(email_db_mail(f->app.store, f->arena, &id, &mail), MP_OK);
+	return mail;
+}
+
+/* The fixture's mails go to a mail server that is not there. */
+static void use_smtp(struct fixture *f)
+{
+	const struct smtp_config nowhere = {.url = "smtp://127.0.0.1:1",
+		.user = "",
+		.password = "",
+		.ca_file = "",
+		.plain_text = true,
+		.timeout_ms = 1000};
+	char reterr[256];
+
+	assert_int_equal(smtp_open(&nowhere, &f->app.smtp, reterr), MP_OK);
+	f->app.answer_ms_max = 3000;
+}
+
+static void what_is_deferred_for_too_long_is_given_up(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_id user = mp_id_new(NOW_MS);
+	struct email_notice n = notice(user), other = notice(user);
+	struct email_contact c = contact(user, 1, "ada@example.com");
+	struct mp_id id = email_mail_id(&n), other_id = email_mail_id(&other);
+	int64_t now_ms = NOW_MS + 7200 * 1000; /* it waited for its address, which counts not */
+
+	use_smtp(f);
+	assert_int_equal(email_learn_contact(&f->app, f->arena, &c), MP_OK);
+	assert_int_equal(email_notify(&f->app, f->arena, &n, 1, NOW_MS), MP_OK);
+	assert_int_equal(email_notify(&f->app, f->arena, &other, 1, NOW_MS), MP_OK);
+	struct mp_due_result result = email_send_due(&f->app, f->arena, &id, 0, now_ms);
+	assert_false(result.done);
+	assert_int_equal(logged(f, &n).state, EMAIL_DEFERRED);
+	assert_int_equal(logged(f, &n).first_try_ms, now_ms);
+	/* The gate is closed: others are not tried, and not counted as tried. */
+	result = email_send_due(&f->app, f->arena, &other_id, 0, now_ms);
+	assert_false(result.done);
+	assert_true(result.again_at_ms >= now_ms + 1000);
+	assert_int_equal(logged(f, &other).state, EMAIL_PENDING);
+	result = email_send_due(&f->app, f->arena, &id, 1, now_ms + f->app.give_up_ms);
+	assert_true(result.done);
+	assert_int_equal(logged(f, &n).state, EMAIL_FAILED);
+	assert_int_equal(logged(f, &n).attempts, 2);
+}
+
+static void an_answer_is_waited_for_and_one_more_is_the_last(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_id user = mp_id_new(NOW_MS);
+	struct email_notice n = notice(user);
+	struct email_contact c = contact(user, 1, "ada@example.com");
+
+	use_smtp(f);
+	assert_int_equal(email_learn_contact(&f->app, f->arena, &c), MP_OK);
+	assert_int_equal(email_notify(&f->app, f->arena, &n, 1, NOW_MS), MP_OK);
+	/* As a crash behind the message's first byte leaves it. */
+	struct email_mail mail = logged(f, &n);
+	mail.state = EMAIL_UNKNOWN;
+	mail.unanswered = 1;
+	mail.first_try_ms = NOW_MS;
+	mail.hold_until_ms = NOW_MS + 3000;
+	assert_int_equal(email_db_mail_replace(f->app.store, f->arena, &mail), MP_OK);
+	assert_int_equal(send_it(f, &n).again_at_ms, NOW_MS + 3000);
+	assert_int_equal(logged(f, &n).attempts, 0);
+	/* A try that does not reach the server leaves it unknown, and is not the one more. */
+	assert_false(email_send_due(&f->app, f->arena, &mail.id, 0, NOW_MS + 3000).done);
+	assert_int_equal(logged(f, &n).state, EMAIL_UNKNOWN);
+	assert_int_equal(logged(f, &n).unanswered, 1);
+	mail = logged(f, &n);
+	mail.unanswered = 2;
+	assert_int_equal(email_db_mail_replace(f->app.store, f->arena, &mail), MP_OK);
+	assert_true(email_send_due(&f->app, f->arena, &mail.id, 0, NOW_MS + 9000).done);
+	assert_int_equal(logged(f, &n).state, EMAIL_UNKNOWN);
+}
+
 static void lists_go_page_by_page_newest_first(void **state)
 {
 	struct fixture *f = *state;
@@ -280,6 +363,8 @@ int main(void)
 		T(a_mail_waits_for_its_address_then_is_delivered_once),
 		T(without_an_address_the_notice_stands_in_the_log_alone),
 		T(a_lost_answer_of_the_store_delivers_once),
+		T(what_is_deferred_for_too_long_is_given_up),
+		T(an_answer_is_waited_for_and_one_more_is_the_last),
 		T(lists_go_page_by_page_newest_first),
 #undef T
 	};

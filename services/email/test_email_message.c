@@ -58,6 +58,8 @@ static void quoted_printable_follows_rfc_2045(void **state)
 		{"line \nnext", "line=20\r\nnext"},
 		{"end ", "end=20"},
 		{"tab\t", "tab=09"},
+		{".\n..\nend.", "=2E\r\n=2E.\r\nend."},
+		{"a\rb", "a=0Db"},
 	};
 	int failures = 0;
 
@@ -108,12 +110,12 @@ static void header_text_is_encoded_words_cut_between_characters(void **state)
 	email_mime_header_text(&out, "Zo\xc3\xab");
 	assert_string_equal(mp_buf_text(&out), "=?UTF-8?B?Wm/Dqw==?=");
 	mp_buf_clear(&out);
-	/* 30 characters of 3 bytes: 15 fit into the first word */
+	/* 16 characters of 3 bytes: 13 fit into the first word */
 	email_mime_header_text(&out,
 		"\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"
 		"\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"
 		"\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac");
-	assert_non_null(strstr(mp_buf_text(&out), "?=\r\n =?UTF-8?B?4oKs?="));
+	assert_non_null(strstr(mp_buf_text(&out), "?=\r\n =?UTF-8?B?4oKs4oKs4oKs?="));
 	mp_buf_clear(&out);
 	email_mime_header_text(&out, "=?not a word");
 	assert_null(strstr(mp_buf_text(&out), "=?not"));
@@ -167,6 +169,9 @@ static void nothing_breaks_out_of_a_header(void **state)
 		{"Ada", "ada@example.com>,<eve@example.com"},
 		{"Ada", "ada@example.com, eve@example.com"},
 		{"Ada", "no address"},
+		{"Ada", "zo\xc3\xab@example.com"},
+		{"Ada", "ada@example.com@example.com"},
+		{"Ada\x7f", "ada@example.com"},
 	};
 	int failures = 0;
 
@@ -183,6 +188,64 @@ static void nothing_breaks_out_of_a_header(void **state)
 		mp_buf_done(&out);
 	}
 	assert_int_equal(failures, 0);
+}
+
+static void senders_are_read_or_refused(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *name; /* NULL: refused */
+		const char *address;
+	} rows[] = {
+		{"MoneyPal <no-reply@example.com>", "MoneyPal", "no-reply@example.com"},
+		{"M\xc3\xbcller & Co  <a@b>", "M\xc3\xbcller & Co", "a@b"},
+		{"no-reply@localhost", "", "no-reply@localhost"},
+		{"<a@b>", "", "a@b"},
+		{"", NULL, NULL},
+		{"MoneyPal", NULL, NULL},
+		{"MoneyPal <a@b", NULL, NULL},
+		{"MoneyPal <a@b> x", NULL, NULL},
+		{"MoneyPal <a@b>>", NULL, NULL},
+		{"Money\r\nBcc: <a@b>", NULL, NULL},
+		{"\xff <a@b>", NULL, NULL},
+	};
+	int failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct email_sender sender;
+		bool good = email_sender_parse(rows[i].text, &sender);
+
+		if (good != (rows[i].name != NULL) ||
+			(good && (strcmp(sender.name, rows[i].name) != 0 ||
+					 strcmp(sender.address, rows[i].address) != 0))) {
+			print_error("row %zu\n", i);
+			failures++;
+		}
+	}
+	assert_int_equal(failures, 0);
+}
+
+static void no_line_of_a_header_is_too_long(void **state)
+{
+	struct email_mail mail = settled_mail();
+	char name[257], address[255];
+	struct mp_buf out;
+
+	(void)state;
+	memset(name, 'N', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	memset(address, 'a', sizeof(address) - 1);
+	address[60] = '@';
+	address[sizeof(address) - 1] = '\0';
+	struct email_contact long_names = contact(name, name, address);
+	assert_int_equal(write_message(&mail, &long_names, &long_names, &out), MP_OK);
+	for (const char *line = mp_buf_text(&out); *line != '\0'; line += strcspn(line, "\n") + 1) {
+		size_t len = strcspn(line, "\r");
+		assert_true(
+			len <= 78 || (line[0] == ' ' && line[1] == '<')); /* the address alone */
+	}
+	mp_buf_done(&out);
 }
 
 static void every_template_says_all_its_words(void **state)
@@ -211,6 +274,8 @@ int main(void)
 		cmocka_unit_test(a_message_has_text_and_html_of_the_same_words),
 		cmocka_unit_test(the_other_party_may_be_unknown),
 		cmocka_unit_test(nothing_breaks_out_of_a_header),
+		cmocka_unit_test(senders_are_read_or_refused),
+		cmocka_unit_test(no_line_of_a_header_is_too_long),
 		cmocka_unit_test(every_template_says_all_its_words),
 	};
 

@@ -12,8 +12,10 @@ import mail_server
 import pytest
 import requests
 from alone import Alone, Keys
-from api import Person, wait_for
+from api import Person, pay_at_provider, wait_for
+from local_system import Refused, parts
 from mail_server import MailServer, make_certificate
+from moneypal_local.settings import from_environment
 from test_journeys import fund
 
 TIMEOUT_S = 15
@@ -171,7 +173,7 @@ def test_a_mail_is_what_rfc_5322_and_2047_say(events, payer, plain, run):
     to = email.message_from_bytes(message.octets)["To"]
     name, address = email.utils.parseaddr(str(make_header(decode_header(to))))
     assert (name, address) == (f"Zoë Ø {'名前' * 20}", address_of(somebody))
-    assert message["Subject"] == "Pia Payer paid you 1.00 USD"
+    assert message["Subject"].endswith(" paid you 1.00 USD")
     assert message["Bcc"] is None
     assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
     assert all(part["Content-Transfer-Encoding"] == "quoted-printable"
@@ -280,3 +282,33 @@ def test_a_crash_behind_the_message_sends_it_once_more(events, payer, plain, run
     assert again.states_of(somebody.id) == ["unknown"]
     again.stop()
     assert len(plain.to(address_of(somebody))) == 2
+
+
+def test_a_whole_journey_tells_both_by_smtp(events, plain, run):
+    mailer = run(plain, SMTP_TLS="off")
+    ada, bob = person(events, first="Ada"), person(events)
+    fund(ada, "70.00")
+    payment = ada.pay(bob.id, "200.00")
+    url = ada.wait_checkout_url(payment["id"])["checkout_url"]
+    assert pay_at_provider(url).status_code == 303
+    ada.wait_payment(payment["id"], "succeeded")
+    wait_for(lambda: mailer.states_of(ada.id) + mailer.states_of(bob.id),
+             lambda states: states == ["sent"] * 5, "five mails sent")
+    assert sorted(message["Subject"] for message in plain.to(address_of(ada))) == [
+        "130.00 USD has arrived in your wallet", "70.00 USD has arrived in your wallet",
+        "You paid 200.00 USD to Bob Seller", "Your payment of 200.00 USD needs 130.00 USD more"]
+    assert [message["Subject"] for message in plain.to(address_of(bob))] == [
+        "Ada Seller paid you 200.00 USD"]
+
+
+def test_the_launcher_hands_the_mail_server_on(tmp_path):
+    environment = {"VAR": str(tmp_path / "var"), "SMTP_URL": "smtp://mail.example.com:587",
+                   "SMTP_USER": "relay", "SMTP_PASSWORD_FILE": str(tmp_path / "password")}
+    settings = from_environment(environment)
+    email_service = next(part for part in parts.all_parts(settings) if part.name == "email")
+    told = {name: text for name, text in email_service.environment.items()
+            if name.startswith(("SMTP_", "MAIL"))}
+    assert told == {**{name: environment[name] for name in environment if name != "VAR"},
+                    "MAIL_FROM": "MoneyPal <no-reply@localhost>"}
+    with pytest.raises(Refused, match="SMTP_PASSWORD_FILE"):
+        from_environment({**environment, "SMTP_PASSWORD": "in the open"})

@@ -1,0 +1,434 @@
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+
+#include <cmocka.h>
+
+#include "base/crypto.h"
+#include "base/text.h"
+#include "gate.h"
+#include "http_client/http_client.h"
+#include "smtp_client.h"
+
+#define CUT "" /* instead of an answer: the connection ends */
+#define MESSAGE "Subject: x\r\n\r\n.\r\n..\r\n.end\r\n"
+
+/* What a server answers; NULL: as if all is well. */
+struct script {
+	const char *greeting;
+	const char *hello;
+	const char *sender;
+	const char *recipient;
+	const char *data;
+	const char *end;
+};
+
+/* A mail server for one connection after another, by a script. */
+struct server {
+	int fd;
+	pthread_t thread;
+	const struct script *script;
+	atomic_int connections;
+	char message[4096]; /* the last one, as it came over the wire, without the final dot */
+	char commands[4096];
+};
+
+static bool say(FILE *file, const char *answer, const char *usual)
+{
+	const char *text = answer != NULL ? answer : usual;
+
+	return text[0] != '\0' && fprintf(file, "%s\r\n", text) > 0 && fflush(file) == 0;
+}
+
+static bool take_message(struct server *server, FILE *file)
+{
+	char line[1200];
+
+	if (!say(file, server->script->data, "354 go on"))
+		return false;
+	if (server->script->data != NULL)
+		return true; /* refused */
+	server->message[0] = '\0';
+	while (fgets(line, sizeof(line), file) != NULL) {
+		if (strcmp(line, ".\r\n") == 0)
+			return say(file, server->script->end, "250 taken");
+		size_t len = strlen(server->message);
+		(void)snprintf(server->message + len, sizeof(server->message) - len, "%s", line);
+	}
+	return false;
+}
+
+static void serve(struct server *server, FILE *file)
+{
+	const struct script *script = server->script;
+	char line[1200];
+	bool on = say(file, script->greeting, "220 here");
+
+	while (on && fgets(line, sizeof(line), file) != NULL) {
+		size_t len = strlen(server->commands);
+		(void)snprintf(server->commands + len, sizeof(server->commands) - len, "%s", line);
+		if (strncmp(line, "EHLO", 4) == 0)
+			on = say(file, script->hello, "250-here\r\n250 8BITMIME");
+		else if (strncmp(line, "MAIL", 4) == 0)
+			on = say(file, script->sender, "250 sender");
+		else if (strncmp(line, "RCPT", 4) == 0)
+			on = say(file, script->recipient, "250 recipient");
+		else if (strncmp(line, "DATA", 4) == 0)
+			on = take_message(server, file);
+		else if (strncmp(line, "QUIT", 4) == 0)
+			on = say(file, NULL, "221 bye") && false;
+		else
+			on = say(file, NULL, "502 what");
+	}
+}
+
+static void *run_server(void *arg)
+{
+	struct server *server = arg;
+	int fd;
+
+	while ((fd = accept(server->fd, NULL, NULL)) >= 0) {
+		FILE *file = fdopen(fd, "r+");
+
+		if (file == NULL) {
+			(void)close(fd);
+			continue;
+		}
+		atomic_fetch_add(&server->connections, 1);
+		serve(server, file);
+		(void)fclose(file);
+	}
+	return NULL;
+}
+
+static void server_start(struct server *server, const struct script *script, char out_url[64])
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(address);
+
+	*server = (struct server){.script = script, .fd = socket(AF_INET, SOCK_STREAM, 0)};
+	assert_int_equal(bind(server->fd, (struct sockaddr *)&address, len), 0);
+	assert_int_equal(listen(server->fd, 8), 0);
+	assert_int_equal(getsockname(server->fd, (struct sockaddr *)&address, &len), 0);
+	assert_int_equal(mp_text_format(out_url, 64, "smtp://127.0.0.1:%d/test.example",
+				 ntohs(address.sin_port)),
+		MP_OK);
+	assert_int_equal(pthread_create(&server->thread, NULL, run_server, server), 0);
+}
+
+static void server_stop(struct server *server)
+{
+	(void)shutdown(server->fd, SHUT_RDWR);
+	(void)pthread_join(server->thread, NULL);
+	(void)close(server->fd);
+}
+
+static struct smtp_client *open_client(const char *url)
+{
+	const struct smtp_config config = {.url = url,
+		.user = "",
+		.password = "",
+		.ca_file = "",
+		.plain_text = true,
+		.timeout_ms = 5000};
+	struct smtp_client *client = NULL;
+	char reterr[256];
+
+	assert_int_equal(smtp_open(&config, &client, reterr), MP_OK);
+	return client;
+}
+
+static enum mp_rc count_call(void *ctx)
+{
+	++*(int *)ctx;
+	return MP_OK;
+}
+
+static enum mp_rc fail_call(void *ctx)
+{
+	(void)ctx;
+	return MP_UNAVAILABLE;
+}
+
+static struct smtp_mail a_mail(int *calls)
+{
+	return (struct smtp_mail){.from = "no-reply@example.com",
+		.to = "ada@example.com",
+		.message = MESSAGE,
+		.len = sizeof(MESSAGE) - 1,
+		.before_message = count_call,
+		.ctx = calls};
+}
+
+static void every_answer_has_one_outcome(void **state)
+{
+	static const struct {
+		struct script script;
+		enum smtp_outcome outcome;
+		const char *words; /* somewhere in the answer */
+		int calls;	   /* of before_message */
+	} rows[] = {
+		{{0}, SMTP_TAKEN, "250 taken", 1},
+		{{.greeting = CUT}, SMTP_TROUBLE, "was not reached", 0},
+		{{.greeting = "554 go away"}, SMTP_TROUBLE, "", 0},
+		{{.greeting = "421 busy"}, SMTP_TROUBLE, "", 0},
+		{{.hello = CUT}, SMTP_TROUBLE, "was not reached", 0},
+		{{.sender = "550 who are you"}, SMTP_TROUBLE, "550 who are you", 0},
+		{{.sender = "451 later"}, SMTP_TROUBLE, "451 later", 0},
+		{{.sender = "530 5.7.0 log on"}, SMTP_TROUBLE, "530 5.7.0 log on", 0},
+		{{.recipient = "451 later"}, SMTP_DEFERRED, "451 later", 0},
+		{{.recipient = "550-no such\r\n550 mailbox"}, SMTP_REFUSED, "550-no such mailbox",
+			0},
+		{{.recipient = "530 log on"}, SMTP_TROUBLE, "530 log on", 0},
+		{{.recipient = "421 closing"}, SMTP_TROUBLE, "421 closing", 0},
+		{{.recipient = CUT}, SMTP_TROUBLE, "was not reached", 0},
+		{{.recipient = "nonsense"}, SMTP_TROUBLE, "", 0},
+		{{.data = "452 full"}, SMTP_DEFERRED, "452 full", 0},
+		{{.data = "554 no"}, SMTP_REFUSED, "554 no", 0},
+		{{.data = CUT}, SMTP_TROUBLE, "was not reached", 0},
+		{{.end = "451 later"}, SMTP_DEFERRED, "451 later", 1},
+		{{.end = "552 spam\x07\x1b[31m\xc3\xa9"}, SMTP_REFUSED, "552 spam[31m", 1},
+		{{.end = "421 closing"}, SMTP_TROUBLE, "421 closing", 1},
+		{{.end = CUT}, SMTP_UNKNOWN, "did not answer", 1},
+	};
+	int failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct smtp_answer answer = {0};
+		struct server server;
+		char url[64];
+		int calls = 0;
+		struct smtp_mail mail = a_mail(&calls);
+
+		server_start(&server, &rows[i].script, url);
+		struct smtp_client *client = open_client(url);
+		enum mp_rc rc = smtp_send(client, &mail, &answer);
+		smtp_close(client);
+		server_stop(&server);
+		if (rc != MP_OK || answer.outcome != rows[i].outcome || calls != rows[i].calls ||
+			strstr(answer.words, rows[i].words) == NULL) {
+			print_error("row %zu: rc %d outcome %d calls %d: %s\n", i, rc,
+				answer.outcome, calls, answer.words);
+			failures++;
+		}
+	}
+	assert_int_equal(failures, 0);
+}
+
+static void a_line_of_a_dot_does_not_end_the_message(void **state)
+{
+	static const struct script good = {0};
+	struct smtp_answer answer;
+	struct server server;
+	char url[64];
+	int calls = 0;
+	struct smtp_mail mail = a_mail(&calls);
+
+	(void)state;
+	server_start(&server, &good, url);
+	struct smtp_client *client = open_client(url);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(smtp_send(client, &mail, &answer), MP_OK);
+	smtp_close(client);
+	server_stop(&server);
+	assert_string_equal(server.message, "Subject: x\r\n\r\n..\r\n...\r\n..end\r\n");
+	assert_int_equal(atomic_load(&server.connections), 1); /* kept */
+	assert_non_null(strstr(server.commands, "EHLO test.example\r\n"));
+	assert_non_null(strstr(server.commands, "MAIL FROM:<no-reply@example.com>"));
+	assert_non_null(strstr(server.commands, "RCPT TO:<ada@example.com>\r\n"));
+	assert_non_null(strstr(server.commands, "QUIT\r\n"));
+}
+
+static void what_cannot_be_recorded_is_not_sent(void **state)
+{
+	static const struct script good = {0};
+	struct smtp_answer answer;
+	struct server server;
+	char url[64];
+	int calls = 0;
+	struct smtp_mail mail = a_mail(&calls);
+
+	(void)state;
+	mail.before_message = fail_call;
+	server_start(&server, &good, url);
+	struct smtp_client *client = open_client(url);
+	assert_int_equal(smtp_send(client, &mail, &answer), MP_UNAVAILABLE);
+	smtp_close(client);
+	server_stop(&server);
+	assert_string_equal(server.message, "");
+}
+
+static void nothing_is_sent_once_it_stops(void **state)
+{
+	static const struct script good = {0};
+	struct smtp_answer answer;
+	struct server server;
+	char url[64];
+	int calls = 0;
+	struct smtp_mail mail = a_mail(&calls);
+
+	(void)state;
+	server_start(&server, &good, url);
+	struct smtp_client *client = open_client(url);
+	smtp_stop(client);
+	assert_int_equal(smtp_send(client, &mail, &answer), MP_OK);
+	assert_int_equal(answer.outcome, SMTP_TROUBLE);
+	assert_int_equal(calls, 0);
+	smtp_close(client);
+	server_stop(&server);
+}
+
+static void nothing_breaks_out_of_the_envelope_or_the_message(void **state)
+{
+	static char long_line[1100];
+	const struct {
+		const char *from;
+		const char *to;
+		const char *message;
+	} rows[] = {
+		{"a@b\r\nRCPT TO:<eve@b>", "c@d", MESSAGE},
+		{"a@b", "c@d\r\nDATA", MESSAGE},
+		{"a@b", "c@d\n", MESSAGE},
+		{"a@b", "c@d> SIZE=1", MESSAGE},
+		{"a@b", "<c@d>", MESSAGE},
+		{"a@b", "c@d,e@f", MESSAGE},
+		{"a@b", "\"c\"@d", MESSAGE},
+		{"a@b", "zo\xc3\xab@d", MESSAGE},
+		{"a@b", "c@m\xc3\xbcll", MESSAGE},
+		{"a@b", "c@d@e", MESSAGE},
+		{"a@b", "@d", MESSAGE},
+		{"a@b", "c@", MESSAGE},
+		{"a@b", "nobody", MESSAGE},
+		{"a@b", "", MESSAGE},
+		{"", "c@d", MESSAGE},
+		{"a@b", "0123456789012345678901234567890123456789012345678901234567890123456789@d",
+			MESSAGE},
+		{"a@b", "c@d", "no end of line"},
+		{"a@b", "c@d", "a bare\nline feed\r\n"},
+		{"a@b", "c@d", "a bare\rreturn\r\n"},
+		{"a@b", "c@d", "not ascii \xc3\xab\r\n"},
+		{"a@b", "c@d", "control \x01\r\n"},
+		{"a@b", "c@d", long_line},
+	};
+	int failures = 0;
+
+	(void)state;
+	memset(long_line, 'x', sizeof(long_line) - 3);
+	memcpy(long_line + sizeof(long_line) - 3, "\r\n", 3);
+	struct smtp_client *client = open_client("smtp://127.0.0.1:1");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct smtp_answer answer;
+		int calls = 0;
+		struct smtp_mail mail = {.from = rows[i].from,
+			.to = rows[i].to,
+			.message = rows[i].message,
+			.len = strlen(rows[i].message),
+			.before_message = count_call,
+			.ctx = &calls};
+		if (smtp_send(client, &mail, &answer) != MP_INVALID) {
+			print_error("row %zu was sent\n", i);
+			failures++;
+		}
+	}
+	smtp_close(client);
+	assert_int_equal(failures, 0);
+}
+
+static void settings_that_would_leak_are_refused(void **state)
+{
+	static const struct {
+		const char *url;
+		const char *user;
+		const char *password;
+		bool plain_text;
+		enum mp_rc rc;
+	} rows[] = {
+		{"smtp://host:25", "", "", true, MP_OK},
+		{"smtp://host:587", "u", "p", false, MP_OK},
+		{"smtps://host", "u", "p", true, MP_OK}, /* TLS from the start */
+		{"smtp://host:25", "u", "p", true, MP_INVALID},
+		{"smtp://host:587", "u", "", false, MP_INVALID},
+		{"smtp://host:587", "", "p", false, MP_INVALID},
+		{"smtp://u:p@host", "", "", false, MP_INVALID},
+		{"http://host", "", "", false, MP_INVALID},
+		{"host:25", "", "", false, MP_INVALID},
+		{"smtp://host\r\nx", "", "", false, MP_INVALID},
+	};
+	int failures = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct smtp_config config = {.url = rows[i].url,
+			.user = rows[i].user,
+			.password = rows[i].password,
+			.ca_file = "",
+			.plain_text = rows[i].plain_text,
+			.timeout_ms = 1000};
+		struct smtp_client *client = NULL;
+		char reterr[256] = "";
+
+		enum mp_rc rc = smtp_open(&config, &client, reterr);
+		if (rc != rows[i].rc || (rc != MP_OK) != (reterr[0] != '\0')) {
+			print_error("row %zu: rc %d %s\n", i, rc, reterr);
+			failures++;
+		}
+		smtp_close(client);
+	}
+	assert_int_equal(failures, 0);
+}
+
+static void the_gate_closes_longer_and_tells_each_trouble_once(void **state)
+{
+	struct gate gate;
+	int64_t now_ms = 1000000;
+
+	(void)state;
+	gate_init(&gate);
+	assert_int_equal(gate_closed_until_ms(&gate, now_ms), 0);
+	assert_true(gate_trouble(&gate, now_ms, "down"));
+	assert_int_equal(gate_closed_until_ms(&gate, now_ms), now_ms + 1000);
+	/* What was under way already is the same trouble. */
+	assert_false(gate_trouble(&gate, now_ms + 10, "down"));
+	assert_int_equal(gate_closed_until_ms(&gate, now_ms + 10), now_ms + 1000);
+	for (int64_t pause_ms = 2000; pause_ms <= 32000; pause_ms *= 2) {
+		now_ms = gate_closed_until_ms(&gate, now_ms);
+		assert_int_equal(gate_closed_until_ms(&gate, now_ms), 0);
+		assert_false(gate_trouble(&gate, now_ms, "down"));
+		assert_int_equal(gate_closed_until_ms(&gate, now_ms), now_ms + pause_ms);
+	}
+	now_ms += 100000;
+	assert_true(gate_trouble(&gate, now_ms, "no log-on"));
+	assert_int_equal(gate_closed_until_ms(&gate, now_ms), now_ms + 60000);
+	assert_int_equal(gate_closed_until_ms(&gate, now_ms - 3600000), 0); /* a clock set back */
+	assert_true(gate_pass(&gate));
+	assert_false(gate_pass(&gate));
+	assert_int_equal(gate_closed_until_ms(&gate, now_ms), 0);
+	gate_done(&gate);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_answer_has_one_outcome),
+		cmocka_unit_test(a_line_of_a_dot_does_not_end_the_message),
+		cmocka_unit_test(what_cannot_be_recorded_is_not_sent),
+		cmocka_unit_test(nothing_is_sent_once_it_stops),
+		cmocka_unit_test(nothing_breaks_out_of_the_envelope_or_the_message),
+		cmocka_unit_test(settings_that_would_leak_are_refused),
+		cmocka_unit_test(the_gate_closes_longer_and_tells_each_trouble_once),
+	};
+
+	if (mp_crypto_init() != MP_OK || mp_http_client_global_init() != MP_OK)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
