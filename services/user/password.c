@@ -5,12 +5,29 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static_assert(PASSWORD_HASH_SIZE == crypto_pwhash_argon2id_STRBYTES, "libsodium's size");
+
+#define SALT_BYTES crypto_pwhash_argon2id_SALTBYTES
+#define HASH_BYTES 32
+#define BASE64_SIZE(bytes)                                                                         \
+	sodium_base64_ENCODED_LEN(bytes, sodium_base64_VARIANT_ORIGINAL_NO_PADDING)
+
+static void random_base64(char *out, size_t out_size, size_t bytes_count)
+{
+	uint8_t bytes[HASH_BYTES];
+
+	assert(bytes_count <= sizeof(bytes));
+	mp_random_bytes(bytes, bytes_count);
+	sodium_bin2base64(
+		out, out_size, bytes, bytes_count, sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+}
 
 enum mp_rc password_policy_init(struct password_policy *policy, size_t memory_mib, unsigned passes)
 {
-	char password[2 * REFRESH_SECRET_BYTES + 1];
-	uint8_t bytes[REFRESH_SECRET_BYTES];
+	char salt[BASE64_SIZE(SALT_BYTES)];
+	char hash[BASE64_SIZE(HASH_BYTES)];
 
 	*policy = (struct password_policy){
 		.memory_bytes = memory_mib * 1024 * 1024, .passes = passes};
@@ -19,11 +36,11 @@ enum mp_rc password_policy_init(struct password_policy *policy, size_t memory_mi
 		passes < crypto_pwhash_argon2id_OPSLIMIT_MIN)
 		return MP_INVALID;
 
-	mp_random_bytes(bytes, sizeof(bytes));
-	mp_hex(bytes, sizeof(bytes), password);
-	enum mp_rc rc = password_hash(policy, password, policy->nobody);
-	sodium_memzero(password, sizeof(password));
-	return rc;
+	/* What no password is known to hash to need not be hashed: a start is quicker without. */
+	random_base64(salt, sizeof(salt), SALT_BYTES);
+	random_base64(hash, sizeof(hash), HASH_BYTES);
+	return mp_text_format(policy->nobody, sizeof(policy->nobody),
+		"$argon2id$v=19$m=%zu,t=%u,p=1$%s$%s", memory_mib * 1024, passes, salt, hash);
 }
 
 enum mp_rc password_hash(const struct password_policy *policy, const char *password,

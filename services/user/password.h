@@ -17,7 +17,7 @@ struct password_policy {
 	                                    against, at the same cost */
 };
 
-/* MP_INVALID (libsodium does not take the settings), MP_NOMEM. */
+/* MP_INVALID: libsodium does not take the settings. */
 enum mp_rc password_policy_init(
 	struct password_policy *policy, size_t memory_mib, unsigned passes) MP_MUST_CHECK;
 

@@ -19,6 +19,8 @@ static void a_hash_knows_its_password_and_no_other(void **state)
 	assert_int_equal(password_verify(hash, "correct horse "), MP_UNAUTHENTICATED);
 	assert_int_equal(password_verify(hash, ""), MP_UNAUTHENTICATED);
 	assert_int_equal(password_verify(policy.nobody, "correct horse"), MP_UNAUTHENTICATED);
+	assert_int_equal(strlen(policy.nobody), strlen(hash));
+	assert_false(password_is_outdated(&policy, policy.nobody)); /* it costs the same */
 }
 
 static void what_is_no_hash_of_ours_is_corrupt(void **state)
