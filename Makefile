@@ -3,7 +3,7 @@
 # PORT (8080), VAR (var) and BIND (127.0.0.1) choose where `make run` runs; YES=1 answers yes;
 # T=name is one test; STORE=dynamodb runs it on DynamoDB Local. make hands them on as they are given.
 
-.PHONY: help setup build run ready demo test unit check deploy-check fuzz chaos bench clean clean-room
+.PHONY: help setup build run ready demo test unit check deploy-check fuzz chaos bench bench-large clean clean-room
 .DEFAULT_GOAL := help
 
 help:
@@ -17,7 +17,7 @@ help:
 	@echo 'make chaos   kill, fill and jump for SECONDS=600; SEED=n repeats a run'
 	@echo 'make deploy-check  infrastructure, workflows, alerts and manifests, without a cloud'
 	@echo 'make clean-room  run and demo in a bare Debian 12 (root); FULL=1: the tests too'
-	@echo 'make bench   the numbers'
+	@echo 'make bench   the numbers; make bench-large: those with ten million entries'
 	@echo 'make build   build only'
 	@echo 'make setup   install what make run needs, only'
 	@echo 'make clean   remove what these made: builds, data, logs, secrets'
@@ -76,6 +76,10 @@ deploy-check:
 bench:
 	@tools/build build
 	@if [ "$(STORE)" = dynamodb ]; then bench/dynamodb; else bench/run; fi
+
+bench-large:
+	@tools/build build
+	@bench/large
 
 clean:
 	@deploy/local/launch clean

@@ -3,7 +3,7 @@
  * answers of 200 with the expected outcome; anything else ends it.
  *
  * Usage: load MODE [--port 8082] [--connections 64] [--seconds 10] [--wallets 1000] [--jwks PORT]
- *             [--audit]
+ *             [--count N] [--same] [--funded] [--audit]
  *
  *	spread           one transfer a request, between random wallets
  *	hot_destination  all to one wallet
@@ -12,10 +12,12 @@
  *
  * The service token is TOKEN of the environment. With --jwks it makes a key of its own, serves its
  * public half on that port (the wallet's JWKS_URL: http://127.0.0.1:PORT/jwks) and signs a token.
- * With --audit the wallet proves its books afterwards; it fails when they are not right.
+ * It runs for so many seconds after a warm-up, or, with --count, until so many transfers are posted.
+ * With --same the wallets are those of every other such run, with --funded they have money already.
+ * The stall is the longest time in which nothing was answered. With --audit the wallet proves its
+ * books afterwards; it fails when they are not right.
  */
 #include <arpa/inet.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,12 +29,15 @@
 #include "base/text.h"
 #include "connections.h"
 #include "histogram.h"
+#include "options.h"
 #include "http_client/http_client.h"
 #include "http_server/http_server.h"
 #include "jwt/jwt.h"
 
 #define BATCH 100
 #define WALLETS_MAX 100000
+/* Of the wallets that every run makes alike. */
+#define WALLETS_BASE "01890a5d-ac96-774b-bcce-b302099a8057"
 #define REQUEST_BYTES_MAX (64u * 1024)
 #define ANSWER_BYTES_MAX (64u * 1024)
 #define WARM_UP_MS 1000
@@ -53,6 +58,9 @@ struct load {
 	int64_t seconds;
 	int64_t wallets_count;
 	int64_t jwks_port;
+	int64_t count; /* transfers to post; 0: as many as the time lets */
+	bool same;     /* the wallets of every run that says so */
+	bool is_funded;
 	bool audit;
 	char token[MP_JWT_TEXT_MAX];
 
@@ -64,6 +72,8 @@ struct load {
 	int64_t end;
 	struct histogram histogram;
 	int64_t posted;
+	int64_t answered_us; /* when the last answer came, once measuring */
+	int64_t stall_us;
 	bool failed;
 	bool quiet; /* a refused token is no news while keys are fetched */
 };
@@ -198,6 +208,9 @@ static bool answered(void *ctx, unsigned connection, int status, const char *bod
 	} else if (now >= load->measure_from && now < load->end) {
 		histogram_add(&load->histogram, duration_us);
 		load->posted += count;
+		if (load->answered_us > 0 && now - load->answered_us > load->stall_us)
+			load->stall_us = now - load->answered_us;
+		load->answered_us = now;
 	}
 	return true;
 }
@@ -206,7 +219,9 @@ static bool goes_on(void *ctx)
 {
 	const struct load *load = ctx;
 
-	return load->funding ? load->asked < load->wallets_count : mp_clock_mono_us() < load->end;
+	if (load->funding)
+		return load->asked < load->wallets_count;
+	return mp_clock_mono_us() < load->end && (load->count == 0 || load->posted < load->count);
 }
 
 /* --- the token --- */
@@ -314,19 +329,20 @@ static enum mp_rc fund(struct load *load)
 
 static enum mp_rc measure(struct load *load)
 {
-	load->measure_from = mp_clock_mono_us() + WARM_UP_MS * 1000;
-	load->end = load->measure_from + load->seconds * 1000000;
+	load->measure_from = mp_clock_mono_us() + (load->count > 0 ? 0 : WARM_UP_MS * 1000);
+	load->end = load->count > 0 ? INT64_MAX : load->measure_from + load->seconds * 1000000;
 	enum mp_rc rc = run_job(load, (unsigned)load->connections);
 	if (rc != MP_OK)
 		return rc;
+	double took_s = load->count > 0 ? (double)(mp_clock_mono_us() - load->measure_from) / 1e6
+					: (double)load->seconds;
 	(void)printf("%-16s %3d connections  %8.0f transfers/s  p50 %6.2f ms  p90 %6.2f ms  "
-		     "p99 %6.2f ms  (%lld in %d s)\n",
-		load->mode_name, (int)load->connections,
-		(double)load->posted / (double)load->seconds,
+		     "p99 %6.2f ms  stall %7.2f ms  (%lld in %.0f s)\n",
+		load->mode_name, (int)load->connections, (double)load->posted / took_s,
 		(double)histogram_at(&load->histogram, 500) / 1000.0,
 		(double)histogram_at(&load->histogram, 900) / 1000.0,
-		(double)histogram_at(&load->histogram, 990) / 1000.0, (long long)load->posted,
-		(int)load->seconds);
+		(double)histogram_at(&load->histogram, 990) / 1000.0,
+		(double)load->stall_us / 1000.0, (long long)load->posted, took_s);
 	return MP_OK;
 }
 
@@ -377,37 +393,36 @@ static bool read_mode(const char *name, struct load *load)
 
 static bool read_options(int argc, char **argv, struct load *load)
 {
-	static const struct option options[] = {
-		{"port", required_argument, NULL, 'p'},
-		{"connections", required_argument, NULL, 'c'},
-		{"seconds", required_argument, NULL, 's'},
-		{"wallets", required_argument, NULL, 'w'},
-		{"jwks", required_argument, NULL, 'j'},
-		{"audit", no_argument, NULL, 'a'},
-		{NULL, 0, NULL, 0},
+	const struct option_row rows[] = {
+		{.name = "port", .number = &load->port, .min = 1, .max = 65535},
+		{.name = "connections", .number = &load->connections, .min = 1, .max = 10000},
+		{.name = "seconds", .number = &load->seconds, .min = 1, .max = 100000},
+		{.name = "wallets", .number = &load->wallets_count, .min = 2, .max = WALLETS_MAX},
+		{.name = "jwks", .number = &load->jwks_port, .min = 1, .max = 65535},
+		{.name = "count", .number = &load->count, .min = 1, .max = INT64_MAX},
+		{.name = "same", .flag = &load->same},
+		{.name = "funded", .flag = &load->is_funded},
+		{.name = "audit", .flag = &load->audit},
 	};
-	int option;
+	const char *mode = "";
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'a') {
-			load->audit = true;
-			continue;
-		}
-		int64_t *target = option == 'p'	  ? &load->port
-				  : option == 'c' ? &load->connections
-				  : option == 's' ? &load->seconds
-				  : option == 'w' ? &load->wallets_count
-				  : option == 'j' ? &load->jwks_port
-						  : NULL;
-		if (target == NULL || mp_text_to_int(optarg, target) != MP_OK)
-			return false;
-	}
-	const char *token = getenv("TOKEN");
-	return optind == argc - 1 && read_mode(argv[optind], load) && load->port > 0 &&
-	       load->port < 65536 && load->connections > 0 && load->connections <= 10000 &&
-	       load->seconds > 0 && load->wallets_count > 1 && load->wallets_count <= WALLETS_MAX &&
-	       load->jwks_port >= 0 && load->jwks_port < 65536 &&
-	       mp_text_copy(load->token, sizeof(load->token), token) == MP_OK;
+	return options_read(argc, argv, rows, sizeof(rows) / sizeof(rows[0]), &mode) &&
+	       read_mode(mode, load) &&
+	       mp_text_copy(load->token, sizeof(load->token), getenv("TOKEN")) == MP_OK;
+}
+
+/* Ids that every run makes alike are hashes, and lie anywhere among the others. */
+static enum mp_rc make_wallets(struct load *load)
+{
+	struct mp_id base;
+
+	load->wallets = calloc((size_t)load->wallets_count, sizeof(*load->wallets));
+	if (load->wallets == NULL || !mp_id_parse(WALLETS_BASE, &base))
+		return MP_NOMEM;
+	for (int64_t i = 0; i < load->wallets_count; i++)
+		load->wallets[i] =
+			load->same ? mp_id_derive(&base, "wallet", i) : mp_id_new(mp_clock_ms());
+	return MP_OK;
 }
 
 int main(int argc, char **argv)
@@ -420,21 +435,19 @@ int main(int argc, char **argv)
 	if (!read_options(argc, argv, &load)) {
 		(void)fprintf(stderr,
 			"Usage: load spread|hot_destination|hot_source|batch100 [--port N] "
-			"[--connections N] [--seconds N] [--wallets N] [--jwks PORT] [--audit]\n");
+			"[--connections N] [--seconds N] [--wallets N] [--jwks PORT] [--count N] "
+			"[--same] [--funded] [--audit]\n");
 		return 2;
 	}
 	rc = mp_crypto_init();
 	if (rc == MP_OK)
 		rc = mp_http_client_global_init();
 	mp_json_init();
-	load.wallets = calloc((size_t)load.wallets_count, sizeof(*load.wallets));
-	if (load.wallets == NULL)
-		rc = MP_NOMEM;
-	for (int64_t i = 0; i < load.wallets_count && rc == MP_OK; i++)
-		load.wallets[i] = mp_id_new(mp_clock_ms());
+	if (rc == MP_OK)
+		rc = make_wallets(&load);
 	if (rc == MP_OK && load.jwks_port > 0)
 		rc = serve_keys(&load, &keys);
-	if (rc == MP_OK)
+	if (rc == MP_OK && !load.is_funded)
 		rc = fund(&load);
 	if (rc == MP_OK)
 		rc = measure(&load);

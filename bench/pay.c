@@ -6,7 +6,6 @@
  *
  * Prints how many were accepted, and in what time; ends with 1 at the first answer that is not 201.
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "base/text.h"
 #include "connections.h"
 #include "histogram.h"
+#include "options.h"
 
 #define PAYERS_MAX 1000
 #define TOKEN_MAX 2048
@@ -105,24 +105,15 @@ static bool read_payers(struct pay *pay)
 
 static bool read_options(int argc, char **argv, struct pay *pay)
 {
-	static const struct option options[] = {
-		{"port", required_argument, NULL, 'p'},
-		{"connections", required_argument, NULL, 'c'},
-		{"count", required_argument, NULL, 'n'},
-		{NULL, 0, NULL, 0},
+	const struct option_row rows[] = {
+		{.name = "port", .number = &pay->port, .min = 1, .max = 65535},
+		{.name = "connections", .number = &pay->connections, .min = 1, .max = 1000},
+		{.name = "count", .number = &pay->count, .min = 1, .max = INT64_MAX},
 	};
-	int option;
+	const char *word = NULL;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		int64_t *target = option == 'p'	  ? &pay->port
-				  : option == 'c' ? &pay->connections
-				  : option == 'n' ? &pay->count
-						  : NULL;
-		if (target == NULL || mp_text_to_int(optarg, target) != MP_OK)
-			return false;
-	}
-	return optind == argc && pay->port > 0 && pay->port < 65536 && pay->connections > 0 &&
-	       pay->connections <= 1000 && pay->count > 0;
+	return options_read(argc, argv, rows, sizeof(rows) / sizeof(rows[0]), &word) &&
+	       word == NULL && pay->port > 0;
 }
 
 static enum mp_rc run(struct pay *pay)

@@ -7,7 +7,10 @@
 
 #include "base/rc.h"
 
-/* Thin covers over libsodium, and Nettle for SHA-256; mp_crypto_init once, first thing in main. MP_BUG when it fails. */
+/*
+ * Thin covers over libsodium and, for SHA-256, Nettle; mp_crypto_init once, first thing in main.
+ * MP_BUG when it fails.
+ */
 enum mp_rc mp_crypto_init(void) MP_MUST_CHECK;
 
 #define MP_SHA256_BYTES 32
