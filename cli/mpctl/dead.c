@@ -176,12 +176,23 @@ enum mpctl_exit mpctl_dead_show(struct mpctl *ctl, int argc, char **argv)
 /* --- again --- */
 
 struct replay {
-	struct mp_arena *arena;
-	const char *id;	  /* NULL: all */
-	const char *body; /* of the first with this id: its twins need no second replay */
-	size_t body_len;
+	const char *id; /* NULL: all */
+	json_t *data;	/* of the first with this id: its twins need no second replay */
 	size_t too_large;
 };
+
+/* What an event tells, without the trace of the telling; NULL for none that can be read. */
+static json_t *data_of(const struct mp_dead_letter *letter)
+{
+	char reason[160];
+	json_t *json = NULL;
+
+	if (mp_json_parse(letter->body, letter->body_len, &json, reason) != MP_OK)
+		return NULL;
+	json_t *data = json_incref(json_object_get(json, "data"));
+	json_decref(json);
+	return data;
+}
 
 static enum mp_dead_choice replay_letter(void *ctx, const struct mp_dead_letter *letter)
 {
@@ -195,12 +206,12 @@ static enum mp_dead_choice replay_letter(void *ctx, const struct mp_dead_letter 
 	}
 	if (replay->id == NULL)
 		return MP_DEAD_REPLAY;
-	if (replay->body != NULL && replay->body_len == letter->body_len &&
-		memcmp(replay->body, letter->body, letter->body_len) == 0)
-		return MP_DEAD_DROP;
-	replay->body = mp_arena_strndup(replay->arena, letter->body, letter->body_len);
-	replay->body_len = letter->body_len;
-	return MP_DEAD_REPLAY;
+	json_t *data = data_of(letter);
+	bool is_twin = data != NULL && replay->data != NULL && json_equal(data, replay->data) != 0;
+	if (replay->data == NULL)
+		replay->data = json_incref(data);
+	json_decref(data);
+	return is_twin ? MP_DEAD_DROP : MP_DEAD_REPLAY;
 }
 
 static enum mpctl_exit say_replayed(
@@ -221,7 +232,7 @@ static enum mpctl_exit say_replayed(
 enum mpctl_exit mpctl_dead_replay(struct mpctl *ctl, int argc, char **argv)
 {
 	bool all = argc == 2 && strcmp(argv[1], "--all") == 0;
-	struct replay replay = {.arena = ctl->arena};
+	struct replay replay = {.id = NULL};
 	struct mp_dead_count count;
 	char why[256];
 
@@ -233,6 +244,7 @@ enum mpctl_exit mpctl_dead_replay(struct mpctl *ctl, int argc, char **argv)
 	replay.id = all ? NULL : argv[1];
 	enum mp_rc rc =
 		mp_dead_visit(ctl->settings.amqp_url, queue, replay_letter, &replay, &count, why);
+	json_decref(replay.data);
 	if (rc != MP_OK && count.replayed > 0)
 		mpctl_say("%zu were given to %s again before this:", count.replayed,
 			service_of(queue));

@@ -26,7 +26,7 @@ static const struct mpctl_command commands[] = {
 		MPCTL_NEEDS_SERVICES | MPCTL_NEEDS_BROKER, mpctl_payment},
 	{"redrive", "PAYMENT", "tells a payment's last events again", MPCTL_NEEDS_SERVICES,
 		mpctl_redrive},
-	{"reconcile", "[DAY | --from DAY --to DAY] [--grace S]",
+	{"reconcile", "[DAY | --from DAY --to DAY]",
 		"the provider's captures and our credits, by day", MPCTL_NEEDS_SERVICES,
 		mpctl_reconcile},
 	{"republish users", "[CURSOR]", "every user is told to the others again",
