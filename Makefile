@@ -3,7 +3,7 @@
 # PORT (8080), VAR (var) and BIND (127.0.0.1) choose where `make run` runs; YES=1 answers yes;
 # T=name is one test; STORE=dynamodb runs it on DynamoDB Local. make hands them on as they are given.
 
-.PHONY: help setup build run ready demo test unit check deploy-check fuzz chaos bench bench-large clean clean-room
+.PHONY: help setup build run ready demo test unit check deploy-check fuzz chaos overload bench bench-large clean clean-room
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,7 @@ help:
 	@echo 'make fuzz    every parser of outside bytes, SECONDS= each (60)'
 	@echo 'make chaos   kill, fill and jump for SECONDS=600; SEED=n repeats a run'
 	@echo 'make deploy-check  infrastructure, workflows, alerts and manifests, without a cloud'
+	@echo 'make overload  twice what can be answered, for SECONDS=60, and slow clients'
 	@echo 'make clean-room  run and demo in a bare Debian 12 (root); FULL=1: the tests too'
 	@echo 'make bench   the numbers; make bench-large: those with ten million entries'
 	@echo 'make build   build only'
@@ -72,6 +73,11 @@ deploy-check:
 	@tools/setup test
 	@tools/build build
 	@tools/deploy-check
+
+overload:
+	@tools/build build
+	@env -u SECONDS OVERLOAD_S=$(or $(SECONDS),60) /usr/bin/python3 -B -m pytest \
+		-p no:cacheprovider -s tests/system/test_overload.py
 
 bench:
 	@tools/build build

@@ -161,11 +161,6 @@ static enum mp_rc check_key(struct mp_request *req)
 
 enum mp_rc http_check(struct mp_request *req, const char *url, size_t header_bytes)
 {
-	if (req->conn->over) {
-		req->close_after = true;
-		mp_request_problem(req, "busy", "There are too many connections.");
-		return MP_BUSY;
-	}
 	if (header_bytes > HTTP_HEADER_BYTES_MAX) {
 		req->close_after = true;
 		return http_refuse(req, 431, "headers_too_large",

@@ -14,7 +14,6 @@
 #define MEMORY_BYTES_PER_CONNECTION (16u * 1024)
 #define STACK_BYTES (256u * 1024)
 #define TRACE_ID_LEN 32
-#define OVER_TIMEOUT_S 5 /* of a connection that is one too many */
 
 /* --- running a handler --- */
 
@@ -324,19 +323,13 @@ static void on_completed(
 static void connection_started(
 	struct network *network, struct MHD_Connection *mhd, void **socket_context)
 {
-	struct mp_http_server *server = network->server;
 	struct connection *conn = calloc(1, sizeof(*conn));
-	bool over = atomic_fetch_add(&server->connections, 1) >= server->config.connections_max;
 
 	*socket_context = conn; /* NULL: its first request ends it */
 	if (conn == NULL)
 		return;
 	conn->network = network;
 	conn->mhd = mhd;
-	conn->over = over;
-	if (over)
-		(void)MHD_set_connection_option(
-			mhd, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)OVER_TIMEOUT_S);
 
 	(void)pthread_mutex_lock(&network->mutex);
 	conn->next = network->connections;
@@ -351,7 +344,6 @@ static void connection_closed(struct network *network, void **socket_context)
 	struct connection *conn = *socket_context;
 
 	*socket_context = NULL;
-	atomic_fetch_sub(&network->server->connections, 1);
 	atomic_fetch_sub(&network->connections_count, 1);
 	if (conn == NULL)
 		return;

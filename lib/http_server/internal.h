@@ -164,7 +164,6 @@ struct connection {
 	struct mp_request *request; /* changed under the network's mutex */
 	struct connection *next;
 	struct connection *previous;
-	bool over; /* one connection too many: its requests are answered 503 */
 };
 
 /* One network thread: a libmicrohttpd daemon without a listening socket. */
@@ -182,6 +181,7 @@ struct acceptor {
 	pthread_t thread;
 	bool running;
 	uint16_t port;
+	struct mp_metric *turned_away;
 };
 
 struct mp_http_server {
@@ -198,7 +198,6 @@ struct mp_http_server {
 	struct mp_stream *streams;	  /* those that have a connection */
 	struct MHD_Response *unavailable; /* says 503 without needing memory */
 	atomic_bool closing;
-	atomic_uint connections;
 	atomic_uint requests;	/* begun and not yet sent */
 	atomic_uint dispatched; /* given to a handler or refused, not yet queued for sending */
 	atomic_uint finishers;	/* of detached requests that may still touch the server */

@@ -216,16 +216,21 @@ static void a_flood_of_connections_is_turned_away(void **state)
 	static struct raw raws[64];
 	static struct raw_answer answer;
 	int served = 0;
+	int told = 0;
 
 	for (int i = 0; i < 64; i++)
 		raw_open(&raws[i], port);
 	nap_ms(50);
 	for (int i = 0; i < 64; i++) {
 		raw_get(&raws[i], "/say");
-		if (raw_read(&raws[i], &answer) && answer.status == 200)
-			served++;
+		if (!raw_read(&raws[i], &answer))
+			continue;
+		served += answer.status == 200;
+		told += answer.status == 503 && raw_header(&answer, "Retry-After") != NULL &&
+			strstr(answer.body, "/problems/busy") != NULL;
 	}
 	assert_int_equal(served, 4);
+	assert_int_equal(told, 60);
 	for (int i = 0; i < 64; i++)
 		raw_close(&raws[i]);
 	mp_http_server_close(server, 1000);
