@@ -149,9 +149,9 @@ static const char turned_away[] =
 	"Content-Type: application/problem+json\r\nContent-Length: 96\r\n\r\n" TURNED_AWAY;
 
 /*
- * Told here what its request would be told, at a tenth of the cost: under a flood most of a server's
- * time would else go into refusing. What was sent already is taken first, or closing would reset
- * the connection and could take the answer back.
+ * Told before it asks, as that costs least: under a flood most of a server's time would else go
+ * into refusing. What was sent already is taken first, or closing would reset the connection and
+ * could take the answer back.
  */
 static void turn_away(struct acceptor *acceptor, int fd)
 {
