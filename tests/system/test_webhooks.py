@@ -6,6 +6,7 @@ import time
 
 import pytest
 import requests
+from alone import Alone, Keys
 from api import Person, pay_at_provider, wait_for
 
 
@@ -106,3 +107,29 @@ def test_an_expired_session_ends_the_payment(moneypal, sandbox):
     ended = ada.wait_payment(payment["id"], "expired")
     assert ended["status"] is False and ended["checkout_url"] is None
     wait_for(ada.mails, lambda m: [x["event"] for x in m] == ["payment.expired"], "the notice")
+
+
+def test_secrets_rotate_and_clocks_differ_by_five_minutes(tmp_path):
+    """A payment service by itself: both secrets are good, a third is not, 300 s either way are."""
+    payment = Alone("payment", tmp_path, Keys().url,
+                    STRIPE_WEBHOOK_SECRET="whsec_new,whsec_old")
+    now = time.time()
+    told = []
+    for number, (secret, offset_s, _) in enumerate(ROTATION):
+        body = json.dumps({"id": f"evt_{number}", "object": "event", "livemode": False,
+                           "type": "checkout.session.completed", "created": int(now),
+                           "data": {"object": {"id": "cs_test_x", "object": "checkout.session"}},
+                           }).encode()
+        answer = requests.post(f"{payment.base}/v1/webhooks/stripe", body, timeout=10, headers={
+            "Stripe-Signature": signed(secret, body, now + offset_s),
+            "Content-Type": "application/json"})
+        told.append((secret, offset_s, answer.status_code))
+    payment.stop()
+    assert told == ROTATION
+
+
+ROTATION = [
+    ("whsec_new", 0, 200), ("whsec_old", 0, 200), ("whsec_older", 0, 403),
+    ("whsec_old", -290, 200), ("whsec_old", 290, 200),
+    ("whsec_new", -310, 403), ("whsec_new", 310, 403),
+]
