@@ -13,9 +13,9 @@
  * The service token is TOKEN of the environment. With --jwks it makes a key of its own, serves its
  * public half on that port (the wallet's JWKS_URL: http://127.0.0.1:PORT/jwks) and signs a token.
  * It runs for so many seconds after a warm-up, or, with --count, until so many transfers are
- * posted. With --same the wallets are those of every other such run, with --funded they have money already.
- * The stall is the longest time in which nothing was answered. With --audit the wallet proves its
- * books afterwards; it fails when they are not right.
+ * posted. With --same the wallets are those of every other such run, with --funded they have money
+ * already. The stall is the longest time in which nothing was answered. With --audit the wallet
+ * proves its books afterwards; it fails when they are not right.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
