@@ -68,18 +68,30 @@ void mp_request_detach(struct mp_request *req)
 	(void)moved;
 }
 
-void mp_request_finish(struct mp_request *req, enum mp_rc rc)
+static void finish(struct mp_request *req)
 {
 	struct mp_http_server *server = req->server;
 	enum stage detached = STAGE_DETACHED;
 
-	req->rc = rc == MP_PENDING ? MP_BUG : rc;
 	/* When the server has abandoned it, neither the server nor the connection may be there. */
 	if (atomic_compare_exchange_strong(&req->stage, &detached, STAGE_ANSWERED)) {
 		MHD_resume_connection(req->conn->mhd);
 		atomic_fetch_sub(&server->finishers, 1); /* now the server may close */
 	}
 	http_request_unref(req);
+}
+
+void mp_request_finish(struct mp_request *req, enum mp_rc rc)
+{
+	req->rc = rc == MP_PENDING ? MP_BUG : rc;
+	finish(req);
+}
+
+void mp_request_finish_with(struct mp_request *req, mp_request_answer answer, void *ctx)
+{
+	req->answer = answer;
+	req->answer_ctx = ctx;
+	finish(req);
 }
 
 /* --- answering --- */
@@ -122,7 +134,9 @@ static enum MHD_Result answer_resumed(struct mp_request *req)
 {
 	if (req->was_detached) {
 		mp_trace_begin(req->traceparent);
-		http_settle(req, req->rc);
+		if (req->answer != NULL)
+			req->rc = req->answer(req, &req->res, req->answer_ctx);
+		http_settle(req, req->rc == MP_PENDING ? MP_BUG : req->rc);
 		http_observe_log(req);
 		mp_trace_end();
 	}

@@ -225,4 +225,12 @@ void mp_request_detach(struct mp_request *req);
 struct mp_response *mp_request_response(struct mp_request *req);
 void mp_request_finish(struct mp_request *req, enum mp_rc rc);
 
+/*
+ * As mp_request_finish with what answer returns, which is called on the request's network thread:
+ * whoever finishes many at once does not write their answers, too. Not called when the server was
+ * closed before. MP_PENDING is MP_BUG.
+ */
+typedef enum mp_rc (*mp_request_answer)(struct mp_request *req, struct mp_response *res, void *ctx);
+void mp_request_finish_with(struct mp_request *req, mp_request_answer answer, void *ctx);
+
 #endif

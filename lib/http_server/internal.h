@@ -154,6 +154,8 @@ struct mp_request {
 	bool was_detached;
 	bool dispatched; /* counted in server->dispatched */
 	bool *detached_in_handler;
+	mp_request_answer answer; /* called once resumed; NULL: rc and res are there */
+	void *answer_ctx;
 	struct mp_request *next; /* in the pool's queue */
 	int64_t queue_turn;
 };

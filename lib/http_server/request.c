@@ -54,6 +54,7 @@ static void begin(struct mp_request *req)
 	req->was_detached = false;
 	req->dispatched = false;
 	req->detached_in_handler = NULL;
+	req->answer = NULL;
 	http_response_begin(req);
 	atomic_store(&req->stage, STAGE_READING);
 }

@@ -12,7 +12,8 @@
  *
  *	waiting  --take-->  a batch: its accounts are its own  --decide-->  answered
  *
- * One thread keeps RocksDB busy. With several, batches in flight touch no account in common.
+ * Batches in flight touch no account in common. On RocksDB a second thread decides a batch while
+ * the first one's is written: small batches alone spend much of their time waiting for the disk.
  */
 struct committer;
 
@@ -40,7 +41,8 @@ struct wallet_unit {
 
 struct committer_config {
 	const struct wallet_db *db; /* borrowed */
-	unsigned threads;	    /* batches in flight: 1 for RocksDB */
+	unsigned threads;	    /* batches in flight */
+	bool one_writer;	    /* of the store: its transactions queue behind one another */
 	size_t batch_max;	    /* transfers in one transaction, 1..COMMITTER_BATCH_MAX */
 	size_t queue_max;	    /* transfers waiting; over it MP_BUSY */
 	size_t cache_accounts;	    /* accounts kept in memory */

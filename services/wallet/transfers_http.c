@@ -5,8 +5,8 @@
 #include "wallet_http.h"
 
 /*
- * Transfers: read on the network thread, decided by the committer, answered from its thread. All of
- * a request's transfers live in the request's arena until it is answered.
+ * Transfers: read on the network thread, decided by the committer, answered on the network thread.
+ * All of a request's transfers live in the request's arena until it is answered.
  */
 #define PATH_SIZE 48
 #define ACCOUNT_RULE "must be \"user:<uuid>\" or \"system:psp\""
@@ -16,6 +16,7 @@ struct job {
 	struct mp_request *req;
 	const struct mp_currencies *currencies;
 	bool is_batch;
+	enum mp_rc rc; /* of the unit, once decided */
 	char traceparent[MP_TRACEPARENT_SIZE];
 };
 
@@ -220,18 +221,25 @@ static enum mp_rc answer_batch(struct mp_response *res, const struct job *job)
 	return mp_response_json(res, 200, json);
 }
 
-/* On the committer's thread. */
+static enum mp_rc answer(struct mp_request *req, struct mp_response *res, void *ctx)
+{
+	const struct job *job = ctx;
+
+	if (job->rc == MP_OK)
+		return job->is_batch ? answer_batch(res, job) : answer_one(res, job);
+	if (job->rc == MP_UNKNOWN)
+		mp_request_problem(req, "unknown_outcome",
+			"It is not known whether this was done: send it again with the same ids.");
+	return job->rc;
+}
+
+/* On the committer's thread, which has others to decide. */
 static void decided(void *ctx, enum mp_rc rc)
 {
 	struct job *job = ctx;
-	struct mp_response *res = mp_request_response(job->req);
 
-	if (rc == MP_OK)
-		rc = job->is_batch ? answer_batch(res, job) : answer_one(res, job);
-	if (rc == MP_UNKNOWN)
-		mp_request_problem(job->req, "unknown_outcome",
-			"It is not known whether this was done: send it again with the same ids.");
-	mp_request_finish(job->req, rc);
+	job->rc = rc;
+	mp_request_finish_with(job->req, answer, job);
 }
 
 /* --- handlers --- */
