@@ -439,6 +439,8 @@ enum mp_rc smtp_send(
 	if (set_envelope(handle, mail, &recipients)) {
 		CURLcode code = curl_easy_perform(handle->curl);
 		rc = handle->before_rc;
+		if (rc == MP_OK && code == CURLE_ABORTED_BY_CALLBACK && !handle->begun)
+			rc = MP_UNAVAILABLE; /* by smtp_stop */
 		if (rc == MP_OK)
 			rc = answer_of(handle, code, out_answer);
 	}

@@ -61,7 +61,8 @@ struct smtp_answer {
 
 /*
  * MP_OK whatever the outcome. MP_INVALID: an address or the message breaks a rule, nothing was
- * sent. MP_NOMEM: nothing was sent. What before_message returned, when that was not MP_OK.
+ * sent. MP_NOMEM; MP_UNAVAILABLE, stopped: nothing was sent. What before_message returned, when
+ * that was not MP_OK.
  */
 enum mp_rc smtp_send(struct smtp_client *client, const struct smtp_mail *mail,
 	struct smtp_answer *out_answer) MP_MUST_CHECK;
