@@ -54,6 +54,7 @@ struct mp_consumer {
 	void *handler_ctx;
 	struct mp_sink sink;
 	struct mp_metric *counters[3]; /* by verdict */
+	struct mp_metric *age;	       /* of events when they are done: the queue's lag */
 	struct mp_arena *arena;
 	struct slot slots[MP_DELIVERIES_MAX];
 	size_t count;
@@ -219,6 +220,18 @@ static size_t gather(struct mp_consumer *consumer)
 	return count;
 }
 
+/* A line for each event that was handled, of its own trace. */
+static void tell_handled(struct mp_consumer *consumer, const struct mp_event *event)
+{
+	char detail[160];
+
+	if (mp_text_format(detail, sizeof(detail), "%.48s %.96s", event->type, event->subject) !=
+		MP_OK)
+		return;
+	mp_trace_begin(event->traceparent);
+	mp_sink_report(&consumer->sink, "event_handled", MP_OK, detail);
+}
+
 static void apply_verdicts(struct mp_consumer *consumer, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -228,6 +241,9 @@ static void apply_verdicts(struct mp_consumer *consumer, size_t count)
 		switch (delivery->verdict) {
 		case MP_ACK:
 			slot->state = DONE;
+			tell_handled(consumer, &slot->event);
+			mp_metric_observe_us(
+				consumer->age, (mp_clock_ms() - slot->event.time_ms) * 1000);
 			break;
 		case MP_RETRY:
 			slot->state = HELD;
@@ -255,8 +271,8 @@ static void handle(struct mp_consumer *consumer)
 	mp_arena_reset(consumer->arena);
 	mp_trace_begin(consumer->deliveries[0].event.traceparent);
 	consumer->handler(consumer->handler_ctx, consumer->arena, consumer->deliveries, count);
-	mp_trace_end();
 	apply_verdicts(consumer, count);
+	mp_trace_end();
 }
 
 /* --- the dead --- */
@@ -322,10 +338,12 @@ static enum mp_rc bury_dead(struct mp_consumer *consumer)
 		if (slot->state != DEAD)
 			continue;
 		slot->state = slot->buried ? DONE : HELD;
+		mp_trace_begin(slot->event.traceparent);
 		mp_sink_report(&consumer->sink,
 			slot->buried ? "delivery_dead" : "dead_letters_refused",
 			slot->buried ? MP_INVALID : MP_UNAVAILABLE, slot->reason);
 	}
+	mp_trace_end();
 	return MP_OK;
 }
 
@@ -439,10 +457,11 @@ static void *run(void *arg)
 static const struct {
 	const char *queue;
 	const char *labels[3];
+	const char *age_labels;
 } counted[] = {
-	{MP_QUEUE_BILLING, LABELS(MP_QUEUE_BILLING)},
-	{MP_QUEUE_PAYMENT, LABELS(MP_QUEUE_PAYMENT)},
-	{MP_QUEUE_EMAIL, LABELS(MP_QUEUE_EMAIL)},
+	{MP_QUEUE_BILLING, LABELS(MP_QUEUE_BILLING), "queue=\"" MP_QUEUE_BILLING "\""},
+	{MP_QUEUE_PAYMENT, LABELS(MP_QUEUE_PAYMENT), "queue=\"" MP_QUEUE_PAYMENT "\""},
+	{MP_QUEUE_EMAIL, LABELS(MP_QUEUE_EMAIL), "queue=\"" MP_QUEUE_EMAIL "\""},
 };
 
 /* MP_INVALID: not a queue of the topology. */
@@ -456,6 +475,8 @@ static enum mp_rc choose_queue(struct mp_consumer *consumer, const char *queue)
 			consumer->counters[v] =
 				mp_counter("moneypal_bus_deliveries_total", counted[i].labels[v],
 					"Deliveries handled, by what became of them.");
+		consumer->age = mp_histogram("moneypal_bus_event_age_seconds",
+			counted[i].age_labels, "Time from an event to its handling's end.");
 		return MP_OK;
 	}
 	return MP_INVALID;

@@ -88,13 +88,13 @@ void http_observe_count(struct mp_request *req)
 	mp_metric_observe_us(req->route->seconds, mp_clock_mono_us() - req->started_us);
 }
 
-/* --- the log: one line per request; the busy inline routes only when something is refused --- */
+/* --- the log: one line per request; the quiet routes only when something is refused --- */
 
 static enum mp_log_level level_of(const struct mp_request *req)
 {
 	if (req->res.status >= 500)
 		return MP_LOG_WARN;
-	if (req->res.status < 400 && http_is_inline(req->route))
+	if (req->res.status < 400 && (req->route->spec->flags & MP_ROUTE_QUIET) != 0)
 		return MP_LOG_DEBUG;
 	return MP_LOG_INFO;
 }

@@ -46,9 +46,18 @@ static enum mp_rc get_metrics(struct mp_request *req, struct mp_response *res, v
 }
 
 const struct mp_route http_builtin_routes[] = {
-	{.method = "GET", .path = "/healthz", .flags = MP_ROUTE_INLINE, .handler = get_healthz},
-	{.method = "GET", .path = "/readyz", .flags = MP_ROUTE_INLINE, .handler = get_readyz},
-	{.method = "GET", .path = "/metrics", .flags = MP_ROUTE_INLINE, .handler = get_metrics},
+	{.method = "GET",
+		.path = "/healthz",
+		.flags = MP_ROUTE_INLINE | MP_ROUTE_QUIET,
+		.handler = get_healthz},
+	{.method = "GET",
+		.path = "/readyz",
+		.flags = MP_ROUTE_INLINE | MP_ROUTE_QUIET,
+		.handler = get_readyz},
+	{.method = "GET",
+		.path = "/metrics",
+		.flags = MP_ROUTE_INLINE | MP_ROUTE_QUIET,
+		.handler = get_metrics},
 };
 const size_t http_builtin_routes_count =
 	sizeof(http_builtin_routes) / sizeof(http_builtin_routes[0]);

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/trace.h"
 #include "billing_rules.h"
 #include "wallet_client.h"
 
@@ -82,6 +83,13 @@ static bool writes_first(const struct work *work)
 	return work->step == BILL_STEP_SETTLE || work->step == BILL_STEP_VOID;
 }
 
+/* The events that follow from an order belong to its trace, not to its neighbours'. */
+static void follow_trace(const struct work *work)
+{
+	if (work->order->traceparent != NULL)
+		mp_trace_begin(work->order->traceparent);
+}
+
 /* Writes the begun steps. A lone new bill whose number is taken tries the next number. */
 static enum mp_rc write_begun(struct round *round)
 {
@@ -95,6 +103,7 @@ static enum mp_rc write_begun(struct round *round)
 
 			if (!writes_first(work))
 				continue;
+			follow_trace(work);
 			if (round->count == 1 && salt > 0)
 				bill_invoice_no(&work->bill, salt, work->bill.invoice_no);
 			begin_step(&change, work);
@@ -211,6 +220,7 @@ static enum mp_rc write_outcomes(struct round *round)
 	for (size_t i = 0; i < round->count; i++) {
 		struct work *work = &round->works[i];
 
+		follow_trace(work);
 		if (is_decided(round, work, work->funding))
 			add_funded(&change, work);
 		if (is_decided(round, work, work->settlement)) {

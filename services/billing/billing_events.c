@@ -69,6 +69,7 @@ static enum mp_rc read_order(const struct billing_app *app, const struct mp_even
 		rc = copy(out->payment_intent, sizeof(out->payment_intent), payment_intent);
 	if (rc == MP_OK)
 		rc = copy(out->reason, sizeof(out->reason), reason);
+	out->traceparent = event->traceparent;
 	return rc;
 }
 

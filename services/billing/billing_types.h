@@ -64,6 +64,7 @@ struct billing_order {
 	int64_t captured_minor;
 	int64_t captured_ms;
 	char reason[BILLING_REASON_SIZE]; /* ORDER_VOID */
+	const char *traceparent;	  /* of its event, borrowed; NULL: none */
 };
 
 /* A captured amount in the client's wallet: listed for reports, told by funding.settled. */

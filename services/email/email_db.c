@@ -120,6 +120,7 @@ static struct mp_item *mail_item(struct mp_arena *arena, const struct email_mail
 	mp_map_set_text(attrs, "invoice_no", notice->invoice_no);
 	mp_map_set_text(attrs, "description", notice->description);
 	mp_map_set_text(attrs, "reason", notice->reason);
+	mp_map_set_text(attrs, "trace", notice->traceparent);
 	return item;
 }
 
@@ -138,6 +139,7 @@ static void notice_read(struct mp_item_reader *r, struct email_notice *notice)
 	mp_item_read_copy(r, "invoice_no", notice->invoice_no, sizeof(notice->invoice_no));
 	mp_item_read_copy(r, "description", notice->description, sizeof(notice->description));
 	mp_item_read_copy(r, "reason", notice->reason, sizeof(notice->reason));
+	mp_item_read_copy_or(r, "trace", notice->traceparent, sizeof(notice->traceparent));
 }
 
 static enum mp_rc mail_read(const struct mp_item *item, struct email_mail *out)

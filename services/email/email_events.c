@@ -232,6 +232,9 @@ void email_handle(void *ctx, struct mp_arena *arena, struct mp_delivery *deliver
 		judge(&deliveries[i], take(app, arena, &notices, i, &deliveries[i].event));
 	if (notices.count == 0)
 		return;
+	for (size_t i = 0; i < notices.count; i++)
+		memcpy(notices.items[i].traceparent, deliveries[notices.owner[i]].event.traceparent,
+			sizeof(notices.items[i].traceparent));
 	rc = email_notify(app, arena, notices.items, notices.count, mp_clock_ms());
 	for (size_t i = 0; rc != MP_OK && i < notices.count; i++)
 		deliveries[notices.owner[i]].verdict = MP_RETRY;

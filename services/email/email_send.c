@@ -4,7 +4,9 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "base/trace.h"
 #include "email_message.h"
+#include "log/log.h"
 
 #define MESSAGE_BYTES_MAX 131072
 #define TROUBLE_WAIT_MS_MAX (600 * 1000) /* then the server is asked again, however long it lasts */
@@ -249,6 +251,8 @@ struct mp_due_result email_send_due(void *ctx, struct mp_arena *arena, const str
 
 	if (email_db_mail(app->store, arena, mail_id, &mail) != MP_OK)
 		return again(now_ms, wait_ms, 0);
+	if (mail.notice.traceparent[0] != '\0')
+		mp_trace_begin(mail.notice.traceparent);
 	if (has_ended(app, &mail, now_ms))
 		return end(app, &mail);
 	if (gate_ms != 0)
@@ -268,6 +272,10 @@ struct mp_due_result email_send_due(void *ctx, struct mp_arena *arena, const str
 	 */
 	if (email_db_mail_replace(app->store, arena, &mail) != MP_OK)
 		return again(now_ms, wait_ms, 0);
+	mp_log(MP_LOG_INFO, "mail", MP_TEXT("mail", mail_id->text),
+		MP_TEXT("template", email_template_name(mail.notice.template)),
+		MP_TEXT("state", email_state_name(mail.state)),
+		MP_TEXT("payment", mail.notice.payment_id.text));
 	if (has_ended(app, &mail, now_ms))
 		return end(app, &mail);
 	gate_ms = gate_closed_until_ms(&app->gate, now_ms);

@@ -63,6 +63,7 @@ struct email_notice {
 	char invoice_no[24];   /* or "" */
 	char description[801]; /* the payer's words, or "" (200 characters of UTF-8) */
 	char reason[801];      /* why it failed, or "" */
+	char traceparent[56];  /* of the event, or "" */
 };
 
 /* A row of the mail log. */

@@ -9,7 +9,8 @@ static int add_mail(json_t *items, const struct email_mail *mail)
 	json_t *json = email_mail_to_json(mail);
 
 	if (json == NULL || mp_json_set_int(json, "attempts", mail->attempts) != 0 ||
-		mp_json_set_time(json, "changed_at", mail->changed_ms) != 0) {
+		mp_json_set_time(json, "changed_at", mail->changed_ms) != 0 ||
+		mp_json_set_text(json, "trace", mail->notice.traceparent) != 0) {
 		json_decref(json);
 		return -1;
 	}

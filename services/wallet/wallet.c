@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "metrics/metrics.h"
 
 struct wallet {
 	struct wallet_db db;
@@ -154,6 +155,17 @@ enum mp_rc wallet_fundings(struct wallet *wallet, const struct fundings_query *q
 	return fundings_read(&wallet->db, wallet->currencies, query, arena, out_page);
 }
 
+/* Made here, not at the start: until an audit has ended there is nothing to say. */
+static void tell_audit(const struct audit_report *report)
+{
+	mp_metric_set(mp_gauge("moneypal_audit_problems", NULL,
+			      "problems that the last audit found, at most those it names"),
+		report->ok ? 0 : (int64_t)report->problems_count);
+	mp_metric_set(mp_gauge("moneypal_audit_ended_seconds", NULL,
+			      "when the last audit ended, in seconds since 1970"),
+		mp_clock_ms() / 1000);
+}
+
 enum mp_rc wallet_audit(
 	struct wallet *wallet, struct mp_arena *arena, struct audit_report *out_report)
 {
@@ -161,6 +173,8 @@ enum mp_rc wallet_audit(
 	if (atomic_flag_test_and_set(&wallet->auditing))
 		return MP_BUSY;
 	enum mp_rc rc = audit_run(&wallet->db, mp_clock_ms(), arena, out_report);
+	if (rc == MP_OK)
+		tell_audit(out_report);
 	atomic_flag_clear(&wallet->auditing);
 	return rc;
 }

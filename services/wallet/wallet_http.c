@@ -193,8 +193,8 @@ static enum mp_rc get_audit(struct mp_request *req, struct mp_response *res, voi
 }
 
 const struct mp_route wallet_routes[] = {
-	{"POST", "/v1/transfers", MP_AUTH_SERVICE, "wallet:transfer", MP_KEY_NONE, MP_ROUTE_INLINE,
-		0, wallet_post_transfer},
+	{"POST", "/v1/transfers", MP_AUTH_SERVICE, "wallet:transfer", MP_KEY_NONE,
+		MP_ROUTE_INLINE | MP_ROUTE_QUIET, 0, wallet_post_transfer},
 	{"POST", "/v1/transfers/batch", MP_AUTH_SERVICE, "wallet:transfer", MP_KEY_NONE,
 		MP_ROUTE_INLINE, WALLET_BATCH_BYTES_MAX, wallet_post_transfers},
 	{"GET", "/v1/transfers/{id}", MP_AUTH_SERVICE, "wallet:transfer|wallet:audit", MP_KEY_NONE,
