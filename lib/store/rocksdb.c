@@ -25,6 +25,7 @@
  * are slowed down late, because a large merge takes its time while small files come in.
  */
 #define FILES_TO_MERGE 8
+#define BYTES_PER_SYNC (256u << 10)
 #define FILES_SLOW_DOWN 40
 #define FILES_STOP 80
 #define BACKGROUND_JOBS                                                                            \
@@ -119,6 +120,8 @@ rocksdb_options_t *mp_rocksdb_options_new(void)
 	rocksdb_options_set_level0_slowdown_writes_trigger(options, FILES_SLOW_DOWN);
 	rocksdb_options_set_level0_stop_writes_trigger(options, FILES_STOP);
 	rocksdb_options_set_max_background_jobs(options, BACKGROUND_JOBS);
+	/* New files go to the disk bit by bit: all at once they would hold up the log's syncs. */
+	rocksdb_options_set_bytes_per_sync(options, BYTES_PER_SYNC);
 	rocksdb_options_add_compact_on_deletion_collector_factory(
 		options, TOMBSTONES_WINDOW, TOMBSTONES_IN_WINDOW);
 	/* One thread writes at a time: what helps many would cost it. */
