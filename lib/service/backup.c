@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "log/log.h"
 
 #define SCOPE "store:backup"
 #define NAME_MAX_BYTES 64
@@ -105,8 +106,10 @@ static enum mp_rc post_copy(struct mp_request *req, struct mp_response *res, voi
 		MP_OK)
 		return MP_TOO_LARGE;
 	enum mp_rc rc = mp_store_copy(at.store, folder, reason);
-	if (rc != MP_OK) {
+	if (rc == MP_CONFLICT || rc == MP_EXISTS)
 		mp_request_problem(req, "not_copied", reason);
+	if (rc != MP_OK) {
+		mp_log(MP_LOG_ERROR, "not_copied", MP_RC(rc), MP_TEXT("reason", reason));
 		return rc;
 	}
 	return mp_response_json(res, 200, json_pack("{s:s}", "folder", folder));
