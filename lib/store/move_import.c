@@ -105,14 +105,17 @@ static enum mp_rc commit(struct import *im, struct mp_txn *txn, int64_t version_
 
 static enum mp_rc commit_failed(struct import *im, enum mp_rc rc, char reterr[256])
 {
-	if (rc == MP_STALE)
-		mp_store_say(reterr, 256, "Another import into the store of %s is running.",
+	if (rc == MP_STALE) { /* perhaps a write of one that was killed came late */
+		mp_store_say(reterr, 256,
+			"Another import into the store of %s is at work, or was a moment ago.",
 			im->move->service);
-	else if (rc == MP_EXISTS)
+		return MP_BUSY;
+	}
+	if (rc == MP_EXISTS) {
 		mp_store_say(reterr, 256, "The store of %s holds other data.", im->move->service);
-	else
-		return move_failed(rc, "The store cannot be written", reterr);
-	return MP_CONFLICT;
+		return MP_CONFLICT;
+	}
+	return move_failed(rc, "The store cannot be written", reterr);
 }
 
 /* --- beginning --- */
