@@ -48,7 +48,8 @@ enum mp_rc mp_export(
  * Reads the whole file, then writes its items into an empty store, then compares that store with
  * it. A row of ours says how far it is, and goes at the end. MP_CONFLICT: the store holds other
  * data, the file is another service's, or what was written differs. MP_CORRUPT: the file is not
- * whole, or damaged. MP_BUSY: another import is at work. Errors of the store. reterr (size 256): one sentence.
+ * whole, or damaged. MP_BUSY: another import is at work. Errors of the store. reterr (size 256):
+ * one sentence.
  */
 enum mp_rc mp_import(
 	const struct mp_move *move, struct mp_moved *out_moved, char reterr[256]) MP_MUST_CHECK;
