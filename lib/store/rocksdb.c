@@ -25,11 +25,11 @@
  * are slowed down late, because a large merge takes its time while small files come in.
  */
 #define FILES_TO_MERGE 8
-#define BYTES_PER_SYNC (256u << 10)
 #define FILES_SLOW_DOWN 40
 #define FILES_STOP 80
-#define BACKGROUND_JOBS                                                                            \
-	3 /* one writes memory out; of the others, one is free beside a large merge */
+/* One writes memory out; of the two that merge, one is free beside a large merge. */
+#define BACKGROUND_JOBS 3
+#define BYTES_PER_SYNC (256u << 10)
 #define BLOCK_BYTES (8u << 10)
 #define ARENA_BLOCK_BYTES (64u << 10)
 #define FILTER_BITS_PER_KEY 10
