@@ -14,7 +14,6 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <getopt.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,8 +23,8 @@
 
 #include "base/clock.h"
 #include "base/id.h"
-#include "base/text.h"
 #include "histogram.h"
+#include "options.h"
 
 #define REQUEST_BYTES_MAX (16u * 1024)
 #define ANSWER_BYTES_MAX (16u * 1024)
@@ -226,7 +225,8 @@ static void receive(struct overload *load, struct connection *connection)
 static void send_what_is_due(struct overload *load, int64_t now_us)
 {
 	if (load->rate == 0) {
-		while (load->idle_count > 0 && now_us < load->end_us)
+		/* Once each: a connection that fails at once is idle again at once. */
+		for (size_t left = load->idle_count; left > 0 && now_us < load->end_us; left--)
 			begin(load, now_us);
 		return;
 	}
@@ -296,27 +296,16 @@ static void tell(const struct overload *load)
 
 static bool read_options(int argc, char **argv, struct overload *load)
 {
-	static const struct option options[] = {
-		{"port", required_argument, NULL, 'p'},
-		{"connections", required_argument, NULL, 'c'},
-		{"seconds", required_argument, NULL, 's'},
-		{"rate", required_argument, NULL, 'r'},
-		{NULL, 0, NULL, 0},
+	const struct option_row rows[] = {
+		{"port", &load->port, 1, 65535, NULL},
+		{"connections", &load->connections_count, 1, CONNECTIONS_MAX, NULL},
+		{"seconds", &load->seconds, 1, 3600, NULL},
+		{"rate", &load->rate, 1, 1000000, NULL},
 	};
-	int option;
+	const char *word = NULL;
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		int64_t *target = option == 'p'	  ? &load->port
-				  : option == 'c' ? &load->connections_count
-				  : option == 's' ? &load->seconds
-				  : option == 'r' ? &load->rate
-						  : NULL;
-		if (target == NULL || mp_text_to_int(optarg, target) != MP_OK)
-			return false;
-	}
-	return optind == argc && load->port > 0 && load->port < 65536 &&
-	       load->connections_count > 0 && load->connections_count <= CONNECTIONS_MAX &&
-	       load->seconds > 0 && load->seconds <= 3600 && load->rate >= 0;
+	return options_read(argc, argv, rows, sizeof(rows) / sizeof(rows[0]), &word) &&
+	       word == NULL && load->port > 0;
 }
 
 int main(int argc, char **argv)

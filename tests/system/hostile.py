@@ -51,6 +51,8 @@ class HostileSystem(LocalSystem):
                 f'exec {self.real_build / program} "$@"\n')
             wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
 
+        (wrappers / "cli").symlink_to(self.real_build / "cli")
+
     def set_clock(self, part, seconds):
         """Shifts a part's wall clock, at once; 0 puts it right."""
         path = self.clocks / part
@@ -80,6 +82,10 @@ class HostileSystem(LocalSystem):
     def wipe(self, part):
         """Deletes a stopped part's data."""
         shutil.rmtree(self.data_from_here() / part)
+
+    def command_of_mpctl(self, *arguments):
+        subprocess.run([ROOT / "deploy/local/mpctl", *arguments], env=self.environment(),
+                       stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=True)
 
     def queues(self):
         """The messages in each queue, dead letters as well."""

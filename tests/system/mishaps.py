@@ -10,6 +10,7 @@ KILLED = (*SERVICES, "gateway", "broker", "sandbox")
 JUMPS_S = (3600, -3600)
 BACK_S_MAX = 120
 MIB_LEFT = 16
+WIPED = "broker's data deleted"
 
 
 def killed_in(moneypal):
@@ -38,12 +39,17 @@ class Mishaps:
         self.kill(*self.rng.sample(killed_in(self.moneypal), self.rng.choice((1, 2))))
 
     def wipe_broker(self):
-        """The broker's data is deleted while it is down."""
+        """The broker's data is deleted while it is down, and what waited in its queues with it."""
+        self.pause()
+        stopped = self.rng.choice(("billing", "payment", "email"))
+        self.moneypal.stop_part(stopped)
         self.pause()
         self.moneypal.stop_part("broker")
         self.moneypal.wipe("broker")
-        self.moneypal.start_part("broker")
-        self.tally["broker's data deleted"] += 1
+        for part in ("broker", stopped):
+            self.moneypal.start_part(part)
+        self.moneypal.command_of_mpctl("republish", "users")
+        self.tally[WIPED] += 1
 
     def almost_fill_disk(self):
         """Less room than the services and the broker want to keep, for some seconds."""
