@@ -29,7 +29,7 @@ class LocalSystem:
     """
 
     def __init__(self, var, port=None, build=None, requests_per_s=100_000, sign_ons_per_s=100_000,
-                 store=None):
+                 store=None, dynamodb=""):
         self.settings = Settings(
             var=Path(var).resolve(),
             build=Path(build or ROOT / (os.environ.get("BUILD") or "build")).resolve(),
@@ -37,6 +37,7 @@ class LocalSystem:
             sign_ons_per_s=sign_ons_per_s,
             store=store or os.environ.get("STORE") or "rocksdb",
             cache=cache_of(os.environ),
+            dynamodb=dynamodb,
         )
         self.settings = replace(self.settings, port=port or free_port(self.settings))
         self.output = self.settings.var.with_name(self.settings.var.name + ".output")
@@ -113,6 +114,7 @@ class LocalSystem:
             "GATEWAY_SIGN_ON_RATE": str(settings.sign_ons_per_s),
             "STORE": settings.store,
             "MONEYPAL_CACHE": str(settings.cache),
+            "DYNAMODB_ENDPOINT": settings.dynamodb,
             **more,
         }
 

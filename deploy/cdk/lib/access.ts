@@ -47,7 +47,7 @@ export const ACCESS: Record<Service, TableAccess> = {
     erases: ['OUTBOX#*'],
   },
   payment: {
-    actions: [...VERIFY, 'GetItem', 'BatchGetItem', 'Query', 'PutItem', 'ConditionCheckItem'],
+    actions: [...VERIFY, 'GetItem', 'BatchGetItem', 'Query', 'PutItem'],
     removes: ['LEASE#*', 'DUE#*'],
     erases: ['OUTBOX#*', 'DUE#*'],
   },
@@ -68,3 +68,12 @@ export const AUDITOR_ACTIONS = [...VERIFY, 'GetItem', 'BatchGetItem', 'Query', '
 
 /** What a person who looks into the tables may do. */
 export const OPERATOR_ACTIONS = ['DescribeTable', 'GetItem', 'Query', 'Scan'];
+
+/** The secrets whose values each service is handed, by name (deploy/k8s/overlays/aws/secrets.yaml). */
+export const SECRETS: Record<Service, readonly string[]> = {
+  user: ['moneypal/amqp-url', 'moneypal/clients'],
+  wallet: ['moneypal/amqp-url'],
+  payment: ['moneypal/amqp-url', 'moneypal/client-payment', 'moneypal/stripe'],
+  billing: ['moneypal/amqp-url', 'moneypal/client-billing'],
+  email: ['moneypal/amqp-url', 'moneypal/client-email', 'moneypal/smtp'],
+};

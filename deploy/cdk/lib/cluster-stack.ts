@@ -16,9 +16,11 @@ export interface ClusterProps extends StackProps {
   readonly deployRoleArn: string;
 }
 
+/** Secrets as files of pods; what the autoscalers of pods count by. */
+const ADDONS = ['aws-secrets-store-csi-driver-provider', 'metrics-server'];
 const BROKER_PORT = 5671;
 
-/** What is read every half minute from each pod that says where (deploy/k8s). */
+/** What is read every half minute: each pod that deploy/k8s calls a service. */
 const SCRAPE = `global:
   scrape_interval: 30s
 scrape_configs:
@@ -28,12 +30,11 @@ scrape_configs:
         namespaces:
           names: [${NAMESPACE}]
     relabel_configs:
-      - source_labels: [__meta_kubernetes_pod_annotation_prometheus_io_scrape]
-        regex: "true"
+      - source_labels: [__meta_kubernetes_pod_label_moneypal_role]
+        regex: service
         action: keep
-      - source_labels: [__meta_kubernetes_pod_ip, __meta_kubernetes_pod_annotation_prometheus_io_port]
-        regex: (.+);(.+)
-        replacement: $1:$2
+      - source_labels: [__meta_kubernetes_pod_ip]
+        replacement: $1:8080
         target_label: __address__
       - source_labels: [__meta_kubernetes_pod_label_app_kubernetes_io_name]
         target_label: service
@@ -83,8 +84,7 @@ export class ClusterStack extends Stack {
         eks.ClusterLoggingTypes.SCHEDULER,
       ],
     });
-    // What the autoscalers of pods count by.
-    new eks.Addon(this, 'MetricsServer', { cluster, addonName: 'metrics-server' });
+    for (const addonName of ADDONS) new eks.Addon(this, `Addon-${addonName}`, { cluster, addonName });
     this.grantAccess(cluster, props.deployRoleArn);
     new ec2.CfnSecurityGroupIngress(this, 'ToBroker', {
       groupId: props.brokerGroup.securityGroupId,
@@ -94,7 +94,7 @@ export class ClusterStack extends Stack {
       toPort: BROKER_PORT,
       description: 'from pods, over TLS',
     });
-    addPodRoles(this, ClusterStack.clusterName).forEach((role) =>
+    addPodRoles(this, ClusterStack.clusterName, props.key.keyArn).forEach((role) =>
       role.node.addDependency(cluster),
     );
     this.metrics = this.addMetrics(cluster, props.vpc);
@@ -124,7 +124,8 @@ export class ClusterStack extends Stack {
       source: {
         eksConfiguration: {
           clusterArn: cluster.clusterArn,
-          subnetIds: vpc.privateSubnets.map((subnet) => subnet.subnetId),
+          // Not among the pods: so that a NetworkPolicy can tell it from them.
+          subnetIds: vpc.isolatedSubnets.map((subnet) => subnet.subnetId),
           securityGroupIds: [cluster.clusterSecurityGroupId],
         },
       },

@@ -35,6 +35,7 @@ export class DataStack extends Stack {
       generateStringKey: 'password',
     });
     this.addClients();
+    this.addRandomSecret('Client-email', 'moneypal/client-email'); // it asks nobody by now
     // Refused by payment at its start until a person puts the provider's values in.
     this.addRandomSecret('Stripe', 'moneypal/stripe', {
       secretStringTemplate: JSON.stringify({ webhook_secret: 'to be put in' }),

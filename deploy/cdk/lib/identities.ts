@@ -9,6 +9,7 @@ import {
   AUDITOR_ACTIONS,
   NAMESPACE,
   OPERATOR_ACTIONS,
+  SECRETS,
   SERVICES,
   TABLES,
   type Service,
@@ -77,11 +78,35 @@ function tableStatements(scope: Construct, service: Service): iam.PolicyStatemen
   ];
 }
 
+/** Its own secrets, as the cluster's secrets driver reads them in its name. */
+function secretStatements(
+  scope: Construct,
+  secrets: readonly string[],
+  keyArn: string,
+): iam.PolicyStatement[] {
+  const { region, account } = Stack.of(scope);
+  return [
+    new iam.PolicyStatement({
+      sid: 'Secrets',
+      actions: ['secretsmanager:GetSecretValue', 'secretsmanager:DescribeSecret'],
+      // Secrets Manager adds a dash and six characters of its own to a secret's name.
+      resources: secrets.map((name) => `arn:aws:secretsmanager:${region}:${account}:secret:${name}-??????`),
+    }),
+    new iam.PolicyStatement({
+      sid: 'SecretsKey',
+      actions: ['kms:Decrypt'],
+      resources: [keyArn],
+      conditions: { StringEquals: { 'kms:ViaService': `secretsmanager.${region}.amazonaws.com` } },
+    }),
+  ];
+}
+
 /** A role for each service, and one for the audit, which alone in the cluster may scan. */
-export function addPodRoles(scope: Construct, clusterName: string): iam.Role[] {
+export function addPodRoles(scope: Construct, clusterName: string, keyArn: string): iam.Role[] {
   const roles = SERVICES.map((service) => {
     const role = podRole(scope, service, clusterName);
     tableStatements(scope, service).forEach((statement) => role.addToPolicy(statement));
+    secretStatements(scope, SECRETS[service], keyArn).forEach((each) => role.addToPolicy(each));
     return role;
   });
   const auditor = podRole(scope, AUDITOR, clusterName);
@@ -92,6 +117,7 @@ export function addPodRoles(scope: Construct, clusterName: string): iam.Role[] {
       resources: [tableArn(scope, 'wallet')],
     }),
   );
+  secretStatements(scope, SECRETS.wallet, keyArn).forEach((each) => auditor.addToPolicy(each));
   return [...roles, auditor];
 }
 

@@ -6,7 +6,10 @@ import type { Construct } from 'constructs';
 
 import type { Settings } from './settings.ts';
 
-/** Three zones; only load balancers are public, and DynamoDB is reached without the internet. */
+/**
+ * Three zones; only load balancers are public, and DynamoDB is reached without the internet. The
+ * broker, and who reads metrics, are in the inner subnets (10.64.128.0/24).
+ */
 export class NetworkStack extends Stack {
   readonly vpc: ec2.Vpc;
   readonly brokerGroup: ec2.SecurityGroup;
@@ -23,7 +26,7 @@ export class NetworkStack extends Stack {
       subnetConfiguration: [
         { name: 'Public', subnetType: ec2.SubnetType.PUBLIC, cidrMask: 22, mapPublicIpOnLaunch: false },
         { name: 'Pods', subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS, cidrMask: 19 },
-        { name: 'Broker', subnetType: ec2.SubnetType.PRIVATE_ISOLATED, cidrMask: 26 },
+        { name: 'Inner', subnetType: ec2.SubnetType.PRIVATE_ISOLATED, cidrMask: 26 },
       ],
     });
     this.vpc.addFlowLog('Flows', {

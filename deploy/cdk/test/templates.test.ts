@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 
-import { ACCESS, AUDITOR, SERVICES, TABLES } from '../lib/access.ts';
+import { ACCESS, AUDITOR, SECRETS, SERVICES, TABLES } from '../lib/access.ts';
 import { readSettings } from '../lib/settings.ts';
 
 const read = (url: URL) => JSON.parse(readFileSync(url, 'utf8'));
 const settings = readSettings(new URL('../settings/example.json', import.meta.url).pathname);
 /** What `npm run synth` made of them. */
-const OUT = new URL(`${process.env['CDK_OUT'] ?? '../cdk.out'}/`, import.meta.url);
+const OUT = new URL('../cdk.out/', import.meta.url);
 const STACKS = ['Registry', 'Data', 'Network', 'Mail', 'Broker', 'Cluster', 'Watch'];
 
 const template = (name: string) => Template.fromJSON(read(new URL(`MoneyPal-${name}.template.json`, OUT)));
@@ -57,16 +57,34 @@ test('each service has the table that it prints, guarded against loss', () => {
   data.hasResourceProperties('AWS::KMS::Key', { EnableKeyRotation: true });
 });
 
-test("a service's role has its own table, and no wildcard", () => {
+test("a service's role has its own table and its own secrets, and no action by a wildcard", () => {
+  const { region, account } = settings;
   for (const service of SERVICES) {
     for (const statement of statementsOf(cluster, `moneypal-${service}`)) {
-      assert.ok(actionsOf(statement).every((action) => /^dynamodb:[A-Za-z]+$/.test(action)));
-      assert.equal(
-        statement.Resource,
-        `arn:aws:dynamodb:${settings.region}:${settings.account}:table/${TABLES[service].TableName}`,
-      );
+      const actions = actionsOf(statement);
+      assert.ok(actions.every((action) => /^[a-z]+:[A-Za-z]+$/.test(action)));
+      if (actions.some((action) => action.startsWith('dynamodb:')))
+        assert.equal(
+          statement.Resource,
+          `arn:aws:dynamodb:${region}:${account}:table/${TABLES[service].TableName}`,
+        );
+      else if (statement.Sid === 'Secrets')
+        assert.deepEqual(
+          [statement.Resource].flat(),
+          SECRETS[service].map((name) => `arn:aws:secretsmanager:${region}:${account}:secret:${name}-??????`),
+        );
+      else assert.deepEqual(actions, ['kms:Decrypt']);
     }
   }
+});
+
+test('every secret that a service is handed is there', () => {
+  const made = ['Data', 'Broker'].flatMap((stack) =>
+    Object.values(template(stack).findResources('AWS::SecretsManager::Secret')).map(
+      (secret) => secret.Properties.Name,
+    ),
+  );
+  for (const name of Object.values(SECRETS).flat()) assert.ok(made.includes(name), name);
 });
 
 test('who removes rows is held to the partitions of the service, and nobody scans but the audit', () => {

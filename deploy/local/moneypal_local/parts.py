@@ -47,7 +47,8 @@ class Part:
 def all_parts(settings):
     """Every part, in the order of starting: what others cannot start without first."""
     services = [_service(settings, name) for name in SERVICES]
-    databases = [_dynamodb(settings)] if settings.store == "dynamodb" else []
+    local = settings.store == "dynamodb" and not settings.dynamodb
+    databases = [_dynamodb(settings)] if local else []
     return [_epmd(settings), *databases, _broker(settings), *services, _sandbox(settings),
             _gateway(settings)]
 
@@ -186,10 +187,10 @@ def _store_environment(settings, name):
                 "BACKUP_DIR": settings.data / "backup"}
     return {
         "STORE": "dynamodb",
-        "DYNAMODB_ENDPOINT": settings.url_of("dynamodb"),
+        "DYNAMODB_ENDPOINT": settings.dynamodb or settings.url_of("dynamodb"),
         "CREATE_TABLES": "true",
         "AWS_REGION": "eu-central-1",
-        "AWS_ACCESS_KEY_ID": "local",  # DynamoDB Local takes any
+        "AWS_ACCESS_KEY_ID": name,  # DynamoDB Local takes any
         "AWS_SECRET_ACCESS_KEY_FILE": settings.secrets / "aws_secret_access_key",
     }
 

@@ -48,6 +48,7 @@ class Settings:
     sign_ons_per_s: int = 2  # POST /v1/users and POST /v1/sessions, per client address
     store: str = "rocksdb"
     cache: Path = Path("/nonexistent")  # where DynamoDB Local was fetched to
+    dynamodb: str = ""  # the address of another DynamoDB, which is then not started here
     smtp: dict = field(default_factory=dict)  # the email service's settings; none: a maildir
 
     @property
@@ -97,6 +98,7 @@ def from_environment(environment=os.environ):
         sign_ons_per_s=number_of(environment, "GATEWAY_SIGN_ON_RATE", 2, 1, 1_000_000),
         store=environment.get("STORE") or "rocksdb",
         cache=cache_of(environment),
+        dynamodb=environment.get("DYNAMODB_ENDPOINT") or "",
         smtp=smtp_of(environment),
     )
     check(settings)

@@ -84,6 +84,8 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_planted_mistake_is_found(copy, mistake):
     name, path, good, bad, says = MISTAKES[mistake]
+    if not (copy / path).exists():
+        pytest.skip(f"this checkout has no {path}")
     plant(copy, path, good, bad)
     status, output = check(copy, name)
     assert status == 1, output
