@@ -166,11 +166,8 @@ def test_what_is_wrong_is_said_in_one_sentence(moneypal, status, arguments, says
 
 
 def test_where_nobody_answers_it_says_what_to_do(moneypal):
-    nowhere = moneypal.environment(PORT="1")
-    assert nowhere["PORT"] == "1"
     for arguments, says in ((("dead", "list"), "is the broker running, and is AMQP_URL right?"),
                             (("republish", "users"), "is the user service running")):
-        # The broker's address is in a file of the running system: another one is given here.
         ended = subprocess.run(
             [moneypal.settings.build / "cli/mpctl/mpctl", *arguments], capture_output=True,
             text=True, timeout=MPCTL_S_MAX, check=False, env={
