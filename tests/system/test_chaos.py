@@ -105,6 +105,6 @@ def test_for_so_many_seconds(hostile):
             while time.monotonic() < round_until:
                 mishaps.rng.choices(list(kinds), list(kinds.values()))[0]()
 
-        accepted += sum(storm(hostile, f"round {number}", mishaps, one_round).values())
+        accepted += sum(storm(hostile, f"round-{number}", mishaps, one_round).values())
     print(f"\nSEED={SEED}: {accepted} payments, each with one outcome, through "
           f"{mishaps.tally.total()} mishaps:\n{mishaps.table()}")
