@@ -18,7 +18,12 @@ CLIENTS = ("payment", "billing", "email", "mpctl")
 
 def make(settings):
     """Makes the secrets that are missing, and the files that are derived from them."""
-    folder = settings.secrets
+    make_random(settings.secrets)
+    _write_amqp_url(settings)
+
+
+def make_random(folder):
+    """What does not depend on where the parts run."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _make_once(folder / "stripe_secret_key", "sk_test_" + secrets.token_hex(24))
     _make_once(folder / "stripe_webhook_secret", "whsec_" + secrets.token_hex(24))
@@ -28,7 +33,6 @@ def make(settings):
     for client in CLIENTS:
         _make_once(folder / f"client_{client}", secrets.token_hex(24))
     _write_clients(folder)
-    _write_amqp_url(settings)
 
 
 def read(settings, name):
