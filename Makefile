@@ -3,7 +3,7 @@
 # PORT (8080), VAR (var) and BIND (127.0.0.1) choose where `make run` runs; YES=1 answers yes;
 # T=name is one test; STORE=dynamodb runs it on DynamoDB Local. make hands them on as they are given.
 
-.PHONY: images compose-test help setup build run ready demo test unit check deploy-check fuzz chaos overload bench bench-large clean clean-room
+.PHONY: images compose-test help setup build run ready demo test unit check deploy-check fuzz alloc chaos overload bench bench-large clean clean-room
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo 'make test    install what tests need, and run them all; T=name runs one'
 	@echo 'make unit    build, and run the unit tests'
 	@echo 'make check   the static checks'
+	@echo 'make alloc   every allocation of our code fails in turn (hours); see tools/alloc'
 	@echo 'make fuzz    every parser of outside bytes, SECONDS= each (60)'
 	@echo 'make chaos   kill, fill and jump for SECONDS=600; SEED=n repeats a run'
 	@echo 'make images  build every container image; compose-test runs the whole system from them (root)'
@@ -59,6 +60,11 @@ unit:
 check:
 	@tools/check
 
+alloc:
+	@tools/setup test
+	@tools/build build-asan
+	@tools/alloc
+
 # bash has a SECONDS of its own.
 fuzz:
 	@tools/setup test
@@ -90,7 +96,7 @@ bench-large:
 
 clean:
 	@deploy/local/launch clean
-	@rm -rf .venv build build-clang build-asan build-node web/dist web/node_modules web/test-results \
+	@rm -rf .venv build build-clang build-asan build-tsan build-node web/dist web/node_modules web/test-results \
 		web/src/api/generated
 	@echo 'removed what was built'
 

@@ -27,6 +27,7 @@ static void memory_is_zeroed_and_aligned_even_when_reused(void **state)
 static void pieces_do_not_overlap(void **state)
 {
 	struct mp_arena *arena = mp_arena_new(1 << 20);
+	assert_non_null(arena);
 	unsigned char *pieces[500];
 
 	for (size_t i = 0; i < 500; i++) {
@@ -44,6 +45,7 @@ static void pieces_do_not_overlap(void **state)
 static void the_bound_holds_and_reset_gives_it_back(void **state)
 {
 	struct mp_arena *arena = mp_arena_new(64);
+	assert_non_null(arena);
 
 	for (int round = 0; round < 3; round++) {
 		assert_non_null(mp_arena_alloc(arena, 32));
@@ -60,6 +62,7 @@ static void the_bound_holds_and_reset_gives_it_back(void **state)
 static void a_bound_below_the_alignment_gives_nothing(void **state)
 {
 	struct mp_arena *arena = mp_arena_new(1);
+	assert_non_null(arena);
 
 	assert_null(mp_arena_alloc(arena, 1));
 	mp_arena_free(arena);
@@ -68,6 +71,7 @@ static void a_bound_below_the_alignment_gives_nothing(void **state)
 static void an_array_whose_size_overflows_is_refused(void **state)
 {
 	struct mp_arena *arena = mp_arena_new(SIZE_MAX);
+	assert_non_null(arena);
 
 	assert_null(mp_arena_array(arena, SIZE_MAX / 2 + 1, 2));
 	assert_null(mp_arena_alloc(arena, SIZE_MAX));
@@ -78,6 +82,7 @@ static void an_array_whose_size_overflows_is_refused(void **state)
 static void a_piece_larger_than_a_block_gets_one_of_its_own(void **state)
 {
 	struct mp_arena *arena = mp_arena_new(4 << 20);
+	assert_non_null(arena);
 
 	assert_non_null(mp_arena_alloc(arena, 10));
 	char *large = mp_arena_alloc(arena, 1 << 20);
@@ -92,6 +97,7 @@ static void a_piece_larger_than_a_block_gets_one_of_its_own(void **state)
 static void texts_are_copied_with_their_end(void **state)
 {
 	struct mp_arena *arena = mp_arena_new(1 << 16);
+	assert_non_null(arena);
 
 	assert_string_equal(mp_arena_strdup(arena, "wallet"), "wallet");
 	assert_string_equal(mp_arena_strdup(arena, ""), "");
@@ -107,6 +113,7 @@ static void texts_are_copied_with_their_end(void **state)
 static void reset_keeps_one_block_for_reuse(void **state)
 {
 	struct mp_arena *arena = mp_arena_new(1 << 20);
+	assert_non_null(arena);
 
 	for (int i = 0; i < 200; i++)
 		assert_non_null(mp_arena_alloc(arena, 1000));

@@ -1,3 +1,4 @@
+#include "base/testing_alloc.h"
 #include "base/testing_folder.h"
 
 #include <stdio.h>
@@ -348,6 +349,33 @@ static void lost_answers_and_failing_stores_settle_once(void **state)
 	assert_int_equal(told(f, "bill.settled"), 6);
 }
 
+/* Allocations fail from the nth on; then the order comes again, as from the broker. */
+static void without_memory_an_order_is_carried_out_once_all_the_same(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_id ada = mp_id_new(NOW_MS), bob = mp_id_new(NOW_MS);
+	enum mp_rc rc = MP_NOMEM;
+	int64_t orders = 0;
+
+	*balance_of(&f->wallet, &ada) = 1000000;
+	for (; rc != MP_OK; orders++) {
+		struct billing_order order = pay(ada, bob, 100);
+		struct mp_arena *arena = mp_arena_new(16 << 20);
+
+		assert_non_null(arena);
+		mp_alloc_fail_after(orders);
+		billing_carry_out(&f->app, arena, &order, 1, NOW_MS, &rc);
+		mp_alloc_fail_never();
+		mp_arena_free(arena);
+		assert_true(rc == MP_OK || mp_rc_is_transient(rc));
+		assert_int_equal(carry_out(f, &order), MP_OK);
+		assert_int_equal(bill_of(f, &order).state, BILL_SETTLED);
+		assert_int_equal(*balance_of(&f->wallet, &bob), 100 * (orders + 1));
+	}
+	assert_true(orders > 3);
+	assert_int_equal(told(f, "bill.settled"), orders);
+}
+
 static void a_bill_that_stands_still_is_finished_by_its_due_row(void **state)
 {
 	struct fixture *f = *state;
@@ -485,6 +513,7 @@ int main(void)
 		T(an_empty_wallet_waits_for_funds_then_settles),
 		T(a_capture_funds_the_wallet_whatever_the_bill_says),
 		T(many_orders_share_one_call_and_keep_their_order),
+		T(without_memory_an_order_is_carried_out_once_all_the_same),
 		T(lost_answers_and_failing_stores_settle_once),
 		T(a_bill_that_stands_still_is_finished_by_its_due_row),
 		T(a_transfer_refused_for_another_reason_is_not_repeated),

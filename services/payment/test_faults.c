@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/testing_alloc.h"
 #include "base/text.h"
 #include "test_fixture.h"
 
@@ -348,6 +349,35 @@ static void whoever_is_first_the_money_is_counted_once(void **state)
 	}
 }
 
+/* Allocations fail from the nth on; then the client asks again, with the same key. */
+static void without_memory_one_key_makes_one_payment_all_the_same(void **state)
+{
+	struct fixture *f = *state;
+	enum mp_rc rc = MP_NOMEM;
+	long payments = 0;
+
+	for (; rc != MP_OK; payments++) {
+		struct mp_arena *arena = mp_arena_new(16 << 20);
+		struct payment first;
+		struct payment again;
+		char key[32];
+
+		assert_non_null(arena);
+		assert_int_equal(mp_text_format(key, sizeof(key), "memory-%ld", payments), MP_OK);
+		mp_alloc_fail_after(payments);
+		rc = fixture_create_in(f, arena, &f->bob, 20000, PAYMENT_FROM_WALLET, key, &first);
+		mp_alloc_fail_never();
+		assert_true(rc == MP_OK || mp_rc_is_transient(rc));
+		assert_int_equal(
+			fixture_create(f, &f->bob, 20000, PAYMENT_FROM_WALLET, key, &again), MP_OK);
+		assert_int_equal(fixture_events(f, "payment.requested", &again.id), 1);
+		assert_int_equal(fixture_rows(f, &again.id, true), 1);
+		mp_arena_free(arena);
+	}
+	assert_true(payments > 3);
+	assert_int_equal(fixture_events(f, "payment.requested", NULL), payments);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -358,6 +388,7 @@ int main(void)
 		CASE(unknown_payments_spoil_no_batch),
 		CASE(two_fundings_of_one_payment_come_in_one_batch),
 		CASE(twins_of_one_key_make_one_payment),
+		CASE(without_memory_one_key_makes_one_payment_all_the_same),
 		CASE(whoever_is_first_the_money_is_counted_once),
 	};
 

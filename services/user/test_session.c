@@ -129,7 +129,9 @@ static int setup(void **state)
 	if (fixture_setup(state) != 0)
 		return -1;
 	struct fixture *f = *state;
-	return user_register(&f->db, &f->passwords, f->arena, &ada, f->now_ms, &user) != MP_OK;
+	assert_int_equal(
+		user_register(&f->db, &f->passwords, f->arena, &ada, f->now_ms, &user), MP_OK);
+	return 0;
 }
 
 static enum mp_rc log_on(struct fixture *f, const char *user_name, const char *password,

@@ -1,5 +1,6 @@
 #include "testing.h"
 
+#include "base/testing_alloc.h"
 #include "user.h"
 #include "user_events.h"
 
@@ -114,6 +115,30 @@ static void a_registration_without_an_answer_leaves_all_or_nothing(void **state)
 	assert_int_equal(enter(f, "ada", "Ada", "Lovelace", &user), MP_UNKNOWN);
 	assert_string_equal(found(f, "ada"), "ada");
 	assert_int_equal(enter(f, "ada", "Ada", "Lovelace", &user), MP_EXISTS);
+}
+
+/* Allocations fail from the nth on: registered or not, and never a name without its user. */
+static void a_registration_without_memory_is_none(void **state)
+{
+	struct fixture *f = *state;
+	enum mp_rc rc = MP_NOMEM;
+	long n = 0;
+
+	for (; rc != MP_OK; n++) {
+		struct mp_arena *arena = mp_arena_new(16 << 20);
+		struct user user;
+
+		assert_non_null(arena);
+		mp_alloc_fail_after(n);
+		rc = user_register(&f->db, &f->passwords, arena, &ada, f->now_ms, &user);
+		mp_alloc_fail_never();
+		mp_arena_free(arena);
+		assert_true(rc == MP_OK || rc == MP_NOMEM || rc == MP_UNAVAILABLE);
+	}
+	assert_true(n > 3);
+	json_t *events = fixture_events(f, "user.registered");
+	assert_int_equal(json_array_size(events), 1);
+	json_decref(events);
 }
 
 static void a_change_names_what_it_sets(void **state)
@@ -290,6 +315,7 @@ int main(void)
 		TEST(a_name_is_taken_whatever_its_case),
 		TEST(two_at_once_cannot_have_one_name),
 		TEST(a_registration_without_an_answer_leaves_all_or_nothing),
+		TEST(a_registration_without_memory_is_none),
 		TEST(a_change_names_what_it_sets),
 		TEST(a_change_of_nothing_writes_nothing),
 		TEST(an_overtaken_change_is_made_on_what_came_first),

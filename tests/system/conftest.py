@@ -1,5 +1,6 @@
 """Fixtures of the system tests: the real binaries, a real broker, a real gateway."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -20,6 +21,14 @@ def moneypal(tmp_path_factory):
         yield system.start()
     finally:
         system.stop()
+    assert sanitizers_words(system) == []
+
+
+def sanitizers_words(system):
+    """What a build with sanitizers (BUILD=) found; of those that were killed, too."""
+    return [line for log in sorted(system.settings.log.glob("*.log"))
+            for line in log.read_text(errors="replace").splitlines()
+            if re.search(r"(Address|Leak|Thread)Sanitizer: |: runtime error: ", line)]
 
 
 @pytest.fixture
