@@ -25,7 +25,6 @@ const VERIFY = ['DescribeTable', 'DescribeTimeToLive'];
 /**
  * What a service does with its table, as IAM counts it: a transaction is its Puts, Deletes and
  * ConditionChecks. The keys are partitions, which is as fine as IAM can tell items apart.
- * tests/system/test_access.py runs every store call under these and finds none missing, none unused.
  */
 export interface TableAccess {
   readonly actions: readonly string[];
