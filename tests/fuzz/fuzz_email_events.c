@@ -4,6 +4,7 @@
 
 /* Events to the email service. */
 
+static const struct email_sender sender = {"MoneyPal", "fuzz@moneypal.test"};
 static struct email_app app;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -11,7 +12,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	fuzz_begin();
 	app.store = fuzz_store();
 	app.due = fuzz_due(app.store, "mail");
-	app.from = "MoneyPal <fuzz@moneypal.test>";
+	app.from = &sender;
 	app.public_url = "http://fuzz";
 	return 0;
 }
