@@ -136,11 +136,15 @@ def _broker_environment(settings):
     }
 
 
+# Whose work is behind that of the others where processors are few: a mail may wait, a payment may not.
+_MAY_WAIT = {"email": ("/usr/bin/nice", "-n", "10")}
+
+
 def _service(settings, name):
     return Part(
         name=name,
         what=SERVICES[name],
-        command=[settings.build / "services" / name / f"moneypal-{name}"],
+        command=[*_MAY_WAIT.get(name, ()), settings.build / "services" / name / f"moneypal-{name}"],
         probe=lambda: probes.http(settings.port_of(name), "/readyz"),
         start_s_max=60,
         group="services",
