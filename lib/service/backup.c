@@ -127,6 +127,10 @@ static enum mp_rc delete_backup(struct mp_request *req, struct mp_response *res,
 	return mp_response_json(res, 200, json_pack("{s:s}", "name", name));
 }
 
+/*
+ * What follows a hold is inline: every worker may be waiting in a write that is held. A copy is
+ * links, so it blocks for milliseconds where BACKUP_DIR is on the disk of DATA_DIR.
+ */
 const struct mp_route backup_routes[] = {
 	{.method = "POST",
 		.path = "/v1/backups",
@@ -137,11 +141,13 @@ const struct mp_route backup_routes[] = {
 		.path = "/v1/backups/{name}/copy",
 		.auth = MP_AUTH_SERVICE,
 		.scope = SCOPE,
+		.flags = MP_ROUTE_INLINE,
 		.handler = post_copy},
 	{.method = "DELETE",
 		.path = "/v1/backups/{name}",
 		.auth = MP_AUTH_SERVICE,
 		.scope = SCOPE,
+		.flags = MP_ROUTE_INLINE,
 		.handler = delete_backup},
 };
 const size_t backup_routes_count = sizeof(backup_routes) / sizeof(backup_routes[0]);

@@ -261,8 +261,12 @@ enum mp_rc mp_rocksdb_ready(void *data, char reterr[160])
 	struct mp_rocksdb *engine = data;
 	struct rocksdb_request request = {.rc = MP_BUG};
 
-	if (engine->held_until_ms > mp_clock_mono_ms())
-		return MP_OK; /* writes wait, and will go on: no caller is to */
+	/* No caller is to wait where writes do, nor where one is on its way and will tell. */
+	(void)pthread_mutex_lock(&engine->queue_lock);
+	bool is_busy = engine->led && engine->trouble[0] == '\0';
+	(void)pthread_mutex_unlock(&engine->queue_lock);
+	if (is_busy || engine->held_until_ms > mp_clock_mono_ms())
+		return MP_OK;
 	enum mp_rc rc = run_request(engine, &request);
 	if (rc == MP_OK)
 		return MP_OK;

@@ -253,12 +253,13 @@ struct mp_due_result email_send_due(void *ctx, struct mp_arena *arena, const str
 		return again(now_ms, wait_ms, 0);
 	if (mail.notice.traceparent[0] != '\0')
 		mp_trace_begin(mail.notice.traceparent);
+	/* Before all else: what another replica, or one that died, has in hand may go again. */
+	if (now_ms < mail.hold_until_ms)
+		return again(now_ms, 0, mail.hold_until_ms);
 	if (has_ended(app, &mail, now_ms))
 		return end(app, &mail);
 	if (gate_ms != 0)
 		return again(now_ms, short_wait_ms, gate_ms);
-	if (now_ms < mail.hold_until_ms) /* by a process that is gone, or by another replica */
-		return again(now_ms, 0, mail.hold_until_ms);
 	if (attempt(&sending) != MP_OK)
 		return again(now_ms, wait_ms, 0);
 	if (mail.state == EMAIL_DEFERRED && is_too_old(app, &mail, now_ms))

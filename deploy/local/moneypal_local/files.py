@@ -113,7 +113,7 @@ def _program_values(settings, part):
         "WHAT": part.what,
         "NAME": part.name,
         "ORPHAN_SIGNAL": part.orphan_signal,
-        "COMMAND": _escape(" ".join(shlex.quote(str(word)) for word in part.command)),
+        "COMMAND": _escape(shlex.join(str(word) for word in (*part.run_by, *part.command))),
         "ENVIRONMENT": ",".join(
             f'{name}="{_escape(str(value))}"' for name, value in environment.items()
         ),

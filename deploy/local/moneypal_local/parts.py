@@ -33,6 +33,7 @@ class Part:
     group_order: int
     stop_s_max: int
     environment: dict = field(default_factory=dict)
+    run_by: tuple = ()  # a command that becomes this one, before it
     ports: tuple = ()
     # What the kernel sends when supervisord is gone; nginx must end its workers.
     orphan_signal: str = "KILL"
@@ -144,7 +145,8 @@ def _service(settings, name):
     return Part(
         name=name,
         what=SERVICES[name],
-        command=[*_MAY_WAIT.get(name, ()), settings.build / "services" / name / f"moneypal-{name}"],
+        command=[settings.build / "services" / name / f"moneypal-{name}"],
+        run_by=_MAY_WAIT.get(name, ()),
         probe=lambda: probes.http(settings.port_of(name), "/readyz"),
         start_s_max=60,
         group="services",
