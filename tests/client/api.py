@@ -125,6 +125,12 @@ class Person:
     def mails(self):
         return self.every("/v1/mails")
 
+    def wait_mail(self, payment_id, timeout_s=30):
+        """The only mail about the payment, once nothing of it is pending."""
+        return wait_for(lambda: [m for m in self.mails() if m["payment_id"] == payment_id],
+                        lambda mails: len(mails) == 1 and mails[0]["state"] != "pending",
+                        f"the mail about payment {payment_id}", timeout_s)[0]
+
     def wait_payment(self, payment_id, *states, timeout_s=30):
         """The payment, once it is in one of states."""
         return wait_for(lambda: self.payment(payment_id), lambda p: p["state"] in states,

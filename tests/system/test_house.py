@@ -175,15 +175,17 @@ class Story:
     def __init__(self, house):
         self.ada = Person.register(house.base, "Ada", "Client", email="ada@example.com")
         self.bob = Person.register(house.base, "Bob", "Provider", email="bob@example.com")
-        fund(self.ada, "100.00")
+        self.ada.wait_mail(fund(self.ada, "100.00")["id"])
         self.pay("30.00", "succeeded")
         self.pay("12.50", "succeeded")
         self.open = self.pay("500.00", "requires_funding")  # stays so
-        wait_for(lambda: len(self.ada.mails()), lambda count: count >= 4, "mails")
 
     def pay(self, amount, state):
         payment = self.ada.pay(self.bob.id, amount)
         self.ada.wait_payment(payment["id"], state, timeout_s=60)
+        # Until those concerned were told of it, what they see still changes.
+        for who in (self.ada, self.bob) if state == "succeeded" else (self.ada,):
+            who.wait_mail(payment["id"], timeout_s=60)
         return payment["id"]
 
     def seen(self):

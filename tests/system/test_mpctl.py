@@ -136,6 +136,7 @@ def test_a_payment_is_told_across_the_services(moneypal, ada, bob):
     assert pay_at_provider(url).status_code == 303
     ada.wait_payment(payment["id"], "succeeded")
     wait_for(lambda: len(ada.mails()), lambda count: count >= 4, "her mails")
+    bob.wait_mail(payment["id"])
 
     told = done(moneypal, "payment", payment["id"])
     invoice = ada.bills()[0]["invoice_no"]
