@@ -14,13 +14,6 @@
 #define CACHE_ACCOUNTS_MIN 64
 #define SKIPPED_MAX 1024 /* waiting transfers that one walk passes by */
 
-/*
- * Where the store has one writer, a batch begins beside another only when it is worth a write of
- * its own, and not beside a large one, which keeps the writer busy and has most of the accounts.
- */
-#define BESIDE_MIN 16
-#define LARGE_BATCH 64
-
 struct worker {
 	struct committer *committer;
 	struct batch *batch;
@@ -38,9 +31,6 @@ struct committer {
 	struct wallet_transfer **end;  /* where the next one is hung on */
 	size_t waiting;
 	bool closing;
-	size_t in_flight;	/* batches */
-	size_t large_in_flight; /* of them */
-	bool nothing_free;	/* the last walk found nothing beside those in flight */
 	struct account_cache *cache;
 	uint64_t walk; /* number of the last walk over the queue */
 
@@ -141,34 +131,6 @@ static bool fill(struct committer *committer, struct batch *batch)
 	return batch_count(batch) > 0;
 }
 
-static bool may_begin(const struct committer *committer)
-{
-	if (committer->in_flight == 0 || !committer->config.one_writer)
-		return committer->waiting > 0;
-	return committer->large_in_flight == 0 && !committer->nothing_free &&
-	       committer->waiting >= BESIDE_MIN;
-}
-
-/* False: there is nothing to take, or it is left for the next batch. */
-static bool begin(struct committer *committer, struct batch *batch)
-{
-	if (!may_begin(committer))
-		return false;
-	committer->nothing_free = !fill(committer, batch);
-	if (committer->nothing_free)
-		return false;
-	committer->in_flight++;
-	committer->large_in_flight += batch_count(batch) >= LARGE_BATCH;
-	return true;
-}
-
-static void end(struct committer *committer, const struct batch *batch)
-{
-	committer->in_flight--;
-	committer->large_in_flight -= batch_count(batch) >= LARGE_BATCH;
-	committer->nothing_free = false;
-}
-
 /* --- answering --- */
 
 /* Takes the batch's outcomes over into their units; returns the units that are complete now. */
@@ -208,7 +170,7 @@ static void *run(void *arg)
 
 	pthread_mutex_lock(&committer->lock);
 	for (;;) {
-		if (!begin(committer, worker->batch)) {
+		if (!fill(committer, worker->batch)) {
 			if (committer->closing && committer->waiting == 0)
 				break;
 			pthread_cond_wait(&committer->changed, &committer->lock);
@@ -218,7 +180,6 @@ static void *run(void *arg)
 		batch_decide(worker->batch);
 		pthread_mutex_lock(&committer->lock);
 		batch_release(worker->batch, committer->cache);
-		end(committer, worker->batch);
 		struct wallet_unit *done = settle(worker->batch);
 		if (committer->config.threads > 1 || committer->closing)
 			pthread_cond_broadcast(&committer->changed);
@@ -335,8 +296,7 @@ enum mp_rc committer_submit(struct committer *committer, struct wallet_unit *uni
 			committer->end = &transfer->next;
 		}
 		committer->waiting += unit->count;
-		if (may_begin(committer))
-			pthread_cond_signal(&committer->changed);
+		pthread_cond_signal(&committer->changed);
 	}
 	pthread_mutex_unlock(&committer->lock);
 	return rc;

@@ -12,8 +12,7 @@
  *
  *	waiting  --take-->  a batch: its accounts are its own  --decide-->  answered
  *
- * Batches in flight touch no account in common. On RocksDB a second thread decides a batch while
- * the first one's is written: small batches alone spend much of their time waiting for the disk.
+ * One thread keeps RocksDB busy. With several, batches in flight touch no account in common.
  */
 struct committer;
 
@@ -41,8 +40,7 @@ struct wallet_unit {
 
 struct committer_config {
 	const struct wallet_db *db; /* borrowed */
-	unsigned threads;	    /* batches in flight */
-	bool one_writer;	    /* of the store: its transactions queue behind one another */
+	unsigned threads;	    /* batches in flight: 1 for RocksDB */
 	size_t batch_max;	    /* transfers in one transaction, 1..COMMITTER_BATCH_MAX */
 	size_t queue_max;	    /* transfers waiting; over it MP_BUSY */
 	size_t cache_accounts;	    /* accounts kept in memory */

@@ -10,7 +10,6 @@
 #include "wallet_http.h"
 
 #define COMMITTERS_SHARED 8
-#define COMMITTERS_ALONE 2
 #define SETTING(field) offsetof(struct settings, field)
 
 struct settings {
@@ -33,7 +32,7 @@ static const struct mp_setting settings_table[] = {
 	{"CACHE_ACCOUNTS", MP_SETTING_INT, "16384", SETTING(cache_accounts), 1024, 10000000, NULL,
 		"accounts kept in memory, about 200 bytes each"},
 	{"COMMITTERS", MP_SETTING_INT, "0", SETTING(committers), 0, COMMITTER_THREADS_MAX, NULL,
-		"batches in flight at once; 0: 2 on rocksdb, 8 on dynamodb"},
+		"batches in flight at once; 0: 1 on rocksdb, 8 on dynamodb"},
 };
 
 /* What start opened. The wallet is what handlers get. */
@@ -50,12 +49,12 @@ static void stop(void *app)
 	parts.outbox = NULL;
 }
 
-/* A write to a table far away takes its time; RocksDB's takes that of the disk. */
+/* A write to a table far away takes its time, whatever is in it; RocksDB gathers by itself. */
 static unsigned committers(const struct mp_store *store)
 {
 	if (settings.committers > 0)
 		return (unsigned)settings.committers;
-	return mp_store_is_shared(store) ? COMMITTERS_SHARED : COMMITTERS_ALONE;
+	return mp_store_is_shared(store) ? COMMITTERS_SHARED : 1;
 }
 
 static enum mp_rc open_parts(struct mp_service *service)
@@ -81,7 +80,6 @@ static enum mp_rc open_parts(struct mp_service *service)
 		.committer =
 			{
 				.threads = committers(mp_service_store(service)),
-				.one_writer = !mp_store_is_shared(mp_service_store(service)),
 				.batch_max = (size_t)settings.batch_max,
 				.queue_max = (size_t)settings.queue_max,
 				.cache_accounts = (size_t)settings.cache_accounts,

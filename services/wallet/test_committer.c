@@ -419,17 +419,6 @@ static void several_committers_agree(void **state)
 	run_many(&world.wallet, 1, true);
 }
 
-static void two_committers_before_one_writer_agree(void **state)
-{
-	struct wallet_config config = world_config(&world);
-
-	config.committer.threads = 2;
-	config.committer.one_writer = true;
-	wallet_close(world.wallet);
-	assert_int_equal(wallet_open(&config, &world.wallet), MP_OK);
-	run_many(&world.wallet, 1, true);
-}
-
 static void two_replicas_agree(void **state)
 {
 	struct wallet_config config = world_config(&world);
@@ -575,7 +564,6 @@ int main(void)
 		WORLD_TEST(every_answered_outcome_is_the_recorded_one),
 		WORLD_TEST(faults_lose_and_double_nothing),
 		WORLD_TEST(several_committers_agree),
-		WORLD_TEST(two_committers_before_one_writer_agree),
 		WORLD_TEST(two_replicas_agree),
 		WORLD_TEST(transfers_of_an_account_are_decided_first_in_first_out),
 		WORLD_TEST(a_full_queue_is_busy_and_closing_decides_what_waits),
