@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "http_client/http_client.h"
 #include "json/json.h"
@@ -21,6 +23,7 @@
 #define DRAIN_MS 3000
 #define JWKS_INTERVAL_S 60
 #define FILES_MIN 4096 /* connections, the engine's files, and room */
+#define STORE_LOOK_MS 5000
 
 #define FIELD(name) offsetof(struct mp_service_config, name)
 
@@ -33,6 +36,8 @@ static const struct mp_setting common_settings[] = {
 		"folder for the copies that mpctl backup asks for; none are made without it"},
 	{"STORE", MP_SETTING_CHOICE, "rocksdb", FIELD(store), 0, 0, "rocksdb|dynamodb",
 		"storage engine"},
+	{"STORE_WAIT_S", MP_SETTING_INT, "50", FIELD(store_wait_s), 0, 3600, NULL,
+		"seconds that a start waits for a DynamoDB that is away"},
 	{"LOG_LEVEL", MP_SETTING_CHOICE, "info", FIELD(log_level), 0, 0, "debug|info|warn|error",
 		"least level that is logged"},
 	{"PUBLIC_URL", MP_SETTING_TEXT, NULL, FIELD(public_url), 0, 0, NULL,
@@ -305,13 +310,51 @@ static enum mp_rc ready(void *ctx, char reterr[160])
 	return mp_store_ready(service->store, reterr);
 }
 
-static enum mp_rc open_store(struct mp_service *service, char reterr[256])
+static enum mp_rc open_engine(struct mp_service *service, char reterr[256])
 {
 	struct mp_sink sink = mp_service_sink(service);
 
-	enum mp_rc rc = store_settings_open(service->config.store, service->config.data_dir,
+	return store_settings_open(service->config.store, service->config.data_dir,
 		service->spec->name, &service->store_settings, STORE_SERVE, &sink, &service->store,
 		reterr);
+}
+
+/* Whether a signal asks for the end before that time. */
+static bool is_stopped_before(struct mp_service *service, int64_t mono_ms)
+{
+	int64_t left_ms = mono_ms - mp_clock_mono_ms();
+	struct timespec left = {0};
+
+	if (left_ms > 0)
+		left = (struct timespec){
+			.tv_sec = left_ms / 1000, .tv_nsec = left_ms % 1000 * 1000000};
+	return sigtimedwait(&service->signals, NULL, &left) > 0;
+}
+
+/*
+ * Where everything starts at once a database over the network may come later. What is wrong with a
+ * table or a setting is told at once: waiting mends neither, nor a folder that another process has.
+ */
+static enum mp_rc await_engine(struct mp_service *service, char reterr[256])
+{
+	bool may_come = strcmp(service->config.store, "dynamodb") == 0;
+	int64_t until_ms = mp_clock_mono_ms() + service->config.store_wait_s * 1000;
+
+	for (;;) {
+		int64_t next_look_ms = mp_clock_mono_ms() + STORE_LOOK_MS;
+		enum mp_rc rc = open_engine(service, reterr);
+		if (rc != MP_UNAVAILABLE || !may_come || next_look_ms > until_ms)
+			return rc;
+		mp_log(MP_LOG_WARN, "store_awaited", MP_RC(rc), MP_TEXT("reason", reterr));
+		if (is_stopped_before(service, next_look_ms))
+			return rc;
+	}
+}
+
+static enum mp_rc open_store(struct mp_service *service, char reterr[256])
+{
+	enum mp_rc rc = await_engine(service, reterr);
+
 	if (rc != MP_OK)
 		return rc;
 	rc = mp_move_check_finished(service->store);

@@ -18,6 +18,7 @@ struct mp_service_config {
 	const char *data_dir;	     /* DATA_DIR: folder of the embedded engine */
 	const char *backup_dir;	     /* BACKUP_DIR: where copies of it may be made; "": nowhere */
 	const char *store;	     /* STORE: rocksdb, dynamodb */
+	int64_t store_wait_s;	     /* STORE_WAIT_S: for a DynamoDB that is away at the start */
 	const char *log_level;	     /* LOG_LEVEL */
 	const char *currencies_text; /* CURRENCIES, see docs/MONEY.md */
 	const char *amqp_url;	     /* AMQP_URL, secret */
