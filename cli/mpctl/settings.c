@@ -9,26 +9,26 @@
 #define FIELD(name) offsetof(struct mpctl_settings, name)
 
 static const struct mp_setting services[] = {
-	{"USER_URL", MP_SETTING_TEXT, "http://127.0.0.1:8081", FIELD(user_url), 0, 0, NULL,
-		"the user service"},
-	{"WALLET_URL", MP_SETTING_TEXT, "http://127.0.0.1:8082", FIELD(wallet_url), 0, 0, NULL,
-		"the wallet service"},
-	{"PAYMENT_URL", MP_SETTING_TEXT, "http://127.0.0.1:8083", FIELD(payment_url), 0, 0, NULL,
-		"the payment service"},
-	{"BILLING_URL", MP_SETTING_TEXT, "http://127.0.0.1:8084", FIELD(billing_url), 0, 0, NULL,
-		"the billing service"},
-	{"EMAIL_URL", MP_SETTING_TEXT, "http://127.0.0.1:8085", FIELD(email_url), 0, 0, NULL,
-		"the email service"},
-	{"TOKEN_URL", MP_SETTING_TEXT, "http://127.0.0.1:8081/oauth/token", FIELD(token_url), 0, 0,
-		NULL, "where mpctl gets its token"},
-	{"CLIENT_ID", MP_SETTING_TEXT, "mpctl", FIELD(client_id), 0, 0, NULL, "its name there"},
-	{"CLIENT_SECRET", MP_SETTING_SECRET, NULL, FIELD(client_secret), 0, 0, NULL,
-		"its secret there"},
+	{"USER_URL", MP_SETTING_TEXT, "http://127.0.0.1:8081", FIELD(user_url),
+		.help = "the user service"},
+	{"WALLET_URL", MP_SETTING_TEXT, "http://127.0.0.1:8082", FIELD(wallet_url),
+		.help = "the wallet service"},
+	{"PAYMENT_URL", MP_SETTING_TEXT, "http://127.0.0.1:8083", FIELD(payment_url),
+		.help = "the payment service"},
+	{"BILLING_URL", MP_SETTING_TEXT, "http://127.0.0.1:8084", FIELD(billing_url),
+		.help = "the billing service"},
+	{"EMAIL_URL", MP_SETTING_TEXT, "http://127.0.0.1:8085", FIELD(email_url),
+		.help = "the email service"},
+	{"TOKEN_URL", MP_SETTING_TEXT, "http://127.0.0.1:8081/oauth/token", FIELD(token_url),
+		.help = "where mpctl gets its token"},
+	{"CLIENT_ID", MP_SETTING_TEXT, "mpctl", FIELD(client_id), .help = "its name there"},
+	{"CLIENT_SECRET", MP_SETTING_SECRET, NULL, FIELD(client_secret),
+		.help = "its secret there"},
 };
 
 static const struct mp_setting broker[] = {
-	{"AMQP_URL", MP_SETTING_SECRET, NULL, FIELD(amqp_url), 0, 0, NULL,
-		"RabbitMQ, as amqp://user:password@host:port/vhost"},
+	{"AMQP_URL", MP_SETTING_SECRET, NULL, FIELD(amqp_url),
+		.help = "RabbitMQ, as amqp://user:password@host:port/vhost"},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -13,10 +13,10 @@ struct where {
 };
 
 static const struct mp_setting where_table[] = {
-	{"STORE", MP_SETTING_CHOICE, "rocksdb", offsetof(struct where, engine), 0, 0,
-		"rocksdb|dynamodb", "the engine"},
-	{"DATA_DIR", MP_SETTING_TEXT, "", offsetof(struct where, directory), 0, 0, NULL,
-		"the service's folder, with STORE=rocksdb"},
+	{"STORE", MP_SETTING_CHOICE, "rocksdb", offsetof(struct where, engine),
+		.choices = "rocksdb|dynamodb", .help = "the engine"},
+	{"DATA_DIR", MP_SETTING_TEXT, "", offsetof(struct where, directory),
+		.help = "the service's folder, with STORE=rocksdb"},
 };
 #define WHERE_COUNT (sizeof(where_table) / sizeof(where_table[0]))
 

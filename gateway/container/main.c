@@ -33,22 +33,22 @@ static struct settings {
 } settings;
 
 static const struct mp_setting settings_table[] = {
-	{"LISTEN", MP_SETTING_TEXT, "0.0.0.0:8080", FIELD(listen), 0, 0, NULL, "address and port"},
-	{"GATEWAY_DOMAIN", MP_SETTING_TEXT, "", FIELD(domain), 0, 0, NULL,
-		"follows the services' names, such as moneypal.svc.cluster.local"},
-	{"GATEWAY_SERVICE_PORT", MP_SETTING_INT, "8080", FIELD(service_port), 1, 65535, NULL,
-		"the port of every service"},
-	{"GATEWAY_RATE", MP_SETTING_INT, "100", FIELD(rate), 1, 1000000, NULL,
-		"requests per second and client address"},
-	{"GATEWAY_SIGN_ON_RATE", MP_SETTING_INT, "2", FIELD(sign_on_rate), 1, 1000000, NULL,
-		"POST /v1/users and /v1/sessions, per second and client address"},
-	{"GATEWAY_TRUSTED", MP_SETTING_TEXT, "", FIELD(trusted), 0, 0, NULL,
-		"load balancers in front, as addresses or networks with commas between"},
-	{"GATEWAY_TEMPLATES", MP_SETTING_TEXT, "/etc/moneypal", FIELD(templates), 0, 0, NULL,
-		"the files to fill in"},
-	{"GATEWAY_RUN", MP_SETTING_TEXT, "/run/gateway", FIELD(run), 0, 0, NULL,
-		"where they go, and nginx's temporary files"},
-	{"GATEWAY_WEB", MP_SETTING_TEXT, "/web", FIELD(web), 0, 0, NULL, "the web UI"},
+	{"LISTEN", MP_SETTING_TEXT, "0.0.0.0:8080", FIELD(listen), .help = "address and port"},
+	{"GATEWAY_DOMAIN", MP_SETTING_TEXT, "", FIELD(domain),
+		.help = "follows the services' names, such as moneypal.svc.cluster.local"},
+	{"GATEWAY_SERVICE_PORT", MP_SETTING_INT, "8080", FIELD(service_port), .min = 1,
+		.max = 65535, .help = "the port of every service"},
+	{"GATEWAY_RATE", MP_SETTING_INT, "100", FIELD(rate), .min = 1, .max = 1000000,
+		.help = "requests per second and client address"},
+	{"GATEWAY_SIGN_ON_RATE", MP_SETTING_INT, "2", FIELD(sign_on_rate), .min = 1, .max = 1000000,
+		.help = "POST /v1/users and /v1/sessions, per second and client address"},
+	{"GATEWAY_TRUSTED", MP_SETTING_TEXT, "", FIELD(trusted),
+		.help = "load balancers in front, as addresses or networks with commas between"},
+	{"GATEWAY_TEMPLATES", MP_SETTING_TEXT, "/etc/moneypal", FIELD(templates),
+		.help = "the files to fill in"},
+	{"GATEWAY_RUN", MP_SETTING_TEXT, "/run/gateway", FIELD(run),
+		.help = "where they go, and nginx's temporary files"},
+	{"GATEWAY_WEB", MP_SETTING_TEXT, "/web", FIELD(web), .help = "the web UI"},
 };
 #define SETTINGS_COUNT (sizeof(settings_table) / sizeof(settings_table[0]))
 

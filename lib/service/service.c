@@ -1,5 +1,6 @@
 #include "service/service.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/text.h"
 #include "http_client/http_client.h"
 #include "json/json.h"
 #include "log/log.h"
@@ -28,32 +30,34 @@
 #define FIELD(name) offsetof(struct mp_service_config, name)
 
 static const struct mp_setting common_settings[] = {
-	{"LISTEN", MP_SETTING_TEXT, "127.0.0.1:0", FIELD(listen), 0, 0, NULL,
-		"address and port to listen on"},
-	{"DATA_DIR", MP_SETTING_TEXT, "", FIELD(data_dir), 0, 0, NULL,
-		"folder of the embedded engine, made when absent; required with STORE=rocksdb"},
-	{"BACKUP_DIR", MP_SETTING_TEXT, "", FIELD(backup_dir), 0, 0, NULL,
-		"folder for the copies that mpctl backup asks for; none are made without it"},
-	{"STORE", MP_SETTING_CHOICE, "rocksdb", FIELD(store), 0, 0, "rocksdb|dynamodb",
-		"storage engine"},
-	{"STORE_WAIT_S", MP_SETTING_INT, "50", FIELD(store_wait_s), 0, 3600, NULL,
-		"seconds that a start waits for a DynamoDB that is away"},
-	{"LOG_LEVEL", MP_SETTING_CHOICE, "info", FIELD(log_level), 0, 0, "debug|info|warn|error",
-		"least level that is logged"},
-	{"PUBLIC_URL", MP_SETTING_TEXT, NULL, FIELD(public_url), 0, 0, NULL,
-		"the gateway's address, as people see it"},
-	{"WORKERS", MP_SETTING_INT, "16", FIELD(workers), 1, 256, NULL,
-		"threads for requests that may wait"},
+	{"LISTEN", MP_SETTING_TEXT, "127.0.0.1:0", FIELD(listen),
+		.help = "address and port to listen on"},
+	{"DATA_DIR", MP_SETTING_TEXT, "", FIELD(data_dir),
+		.help = "folder of the embedded engine, made when absent; required with "
+			"STORE=rocksdb"},
+	{"BACKUP_DIR", MP_SETTING_TEXT, "", FIELD(backup_dir),
+		.help = "folder for the copies that mpctl backup asks for; none are made without "
+			"it"},
+	{"STORE", MP_SETTING_CHOICE, "rocksdb", FIELD(store), .choices = "rocksdb|dynamodb",
+		.help = "storage engine"},
+	{"STORE_WAIT_S", MP_SETTING_INT, "50", FIELD(store_wait_s), .min = 0, .max = 3600,
+		.help = "seconds that a start waits for a DynamoDB that is away"},
+	{"LOG_LEVEL", MP_SETTING_CHOICE, "info", FIELD(log_level),
+		.choices = "debug|info|warn|error", .help = "least level that is logged"},
+	{"PUBLIC_URL", MP_SETTING_TEXT, NULL, FIELD(public_url),
+		.help = "the gateway's address, as people see it"},
+	{"WORKERS", MP_SETTING_INT, "16", FIELD(workers), .min = 1, .max = 256,
+		.help = "threads for requests that may wait"},
 };
 
 /* Of what a standalone program does without. */
 static const struct mp_setting shared_settings[] = {
-	{"CURRENCIES", MP_SETTING_TEXT, "USD:2:2:0.50", FIELD(currencies_text), 0, 0, NULL,
-		"allowed currencies, see docs/MONEY.md; the first is the default"},
-	{"AMQP_URL", MP_SETTING_SECRET, NULL, FIELD(amqp_url), 0, 0, NULL,
-		"RabbitMQ, as amqp://user:password@host:port/vhost, or amqps:// the same"},
-	{"JWKS_URL", MP_SETTING_TEXT, NULL, FIELD(jwks_url), 0, 0, NULL,
-		"the user service's public keys"},
+	{"CURRENCIES", MP_SETTING_TEXT, "USD:2:2:0.50", FIELD(currencies_text),
+		.help = "allowed currencies, see docs/MONEY.md; the first is the default"},
+	{"AMQP_URL", MP_SETTING_SECRET, NULL, FIELD(amqp_url),
+		.help = "RabbitMQ, as amqp://user:password@host:port/vhost, or amqps:// the same"},
+	{"JWKS_URL", MP_SETTING_TEXT, NULL, FIELD(jwks_url),
+		.help = "the user service's public keys"},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -72,6 +76,7 @@ struct tables {
 struct mp_service {
 	const struct mp_service_spec *spec;
 	struct mp_service_config config;
+	char source[48];
 	struct store_settings store_settings;
 	struct tables tables;
 	struct mp_currencies currencies;
@@ -86,6 +91,11 @@ struct mp_service {
 const struct mp_service_config *mp_service_config(const struct mp_service *service)
 {
 	return &service->config;
+}
+
+const char *mp_service_source(const struct mp_service *service)
+{
+	return service->source;
 }
 
 struct mp_store *mp_service_store(struct mp_service *service)
@@ -390,7 +400,7 @@ static enum mp_rc open_verifier(struct mp_service *service, struct mp_verifier *
 	enum mp_rc rc;
 
 	if (service->spec->verifier != NULL) {
-		*out_verifier = service->spec->verifier(service->app);
+		*out_verifier = service->spec->verifier();
 		return MP_OK;
 	}
 	if (service->spec->standalone)
@@ -431,7 +441,7 @@ static enum mp_rc open_parts(struct mp_service *service, char reterr[256])
 	if (rc == MP_OK)
 		rc = open_server(service, reterr);
 	if (rc == MP_OK && service->spec->run != NULL)
-		rc = service->spec->run(service->app, reterr);
+		rc = service->spec->run(service, reterr);
 	return rc;
 }
 
@@ -441,7 +451,7 @@ static void close_parts(struct mp_service *service)
 	mp_http_server_close(service->server, DRAIN_MS);
 	free(service->routes);
 	if (service->spec->stop != NULL)
-		service->spec->stop(service->app);
+		service->spec->stop();
 	mp_jwks_close(service->jwks);
 	mp_store_close(service->store);
 }
@@ -511,6 +521,10 @@ int mp_service_main(int argc, char **argv, const struct mp_service_spec *spec)
 	const char *option = argc > 1 ? argv[1] : "";
 	bool check_only = strcmp(option, "--check-config") == 0;
 
+	enum mp_rc fits =
+		mp_text_format(service.source, sizeof(service.source), "/moneypal/%s", spec->name);
+	assert(fits == MP_OK);
+	(void)fits;
 	collect_tables(&service);
 	if (argc == 2 && strcmp(option, "--help") == 0) {
 		print_help(&service);

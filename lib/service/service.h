@@ -41,19 +41,20 @@ struct mp_service_spec {
 	bool standalone; /* no currencies, broker or keys (and no settings for them): the sandbox */
 
 	/*
-	 * Opens the service's parts, with config loaded and the store open. *out_app goes to every
-	 * handler. A failure is one sentence in reterr (size 256).
+	 * Opens the service's parts (service/parts.h), with config loaded and the store open.
+	 * *out_app goes to every handler. A failure may be one sentence in reterr (size 256).
 	 */
 	enum mp_rc (*start)(struct mp_service *service, void **out_app, char reterr[256]);
 	/* Once the server listens: relays, consumers, due workers. May be NULL. */
-	enum mp_rc (*run)(void *app, char reterr[256]);
-	/* Closes what start and run opened; also after failure (app half-built or NULL). */
-	void (*stop)(void *app);
+	enum mp_rc (*run)(struct mp_service *service, char reterr[256]);
+	/* Closes what start and run opened; also after failure, when some of it was not. */
+	void (*stop)(void);
 	/* The verifier of tokens; NULL: that of JWKS_URL. Called after start. */
-	struct mp_verifier (*verifier)(void *app);
+	struct mp_verifier (*verifier)(void);
 };
 
 const struct mp_service_config *mp_service_config(const struct mp_service *service);
+const char *mp_service_source(const struct mp_service *service); /* of its events: /moneypal/NAME */
 struct mp_store *mp_service_store(struct mp_service *service);
 const struct mp_currencies *mp_service_currencies(struct mp_service *service);
 struct mp_sink mp_service_sink(struct mp_service *service);

@@ -67,7 +67,7 @@ static enum mp_rc start(struct mp_service *service, void **out_app, char reterr[
 	return MP_UNAVAILABLE;
 }
 
-static enum mp_rc run(void *app, char reterr[256])
+static enum mp_rc run(struct mp_service *service, char reterr[256])
 {
 	if (own.fail != 2)
 		return MP_OK;
@@ -75,9 +75,9 @@ static enum mp_rc run(void *app, char reterr[256])
 	return MP_UNAVAILABLE;
 }
 
-static void stop(void *app)
+static void stop(void)
 {
-	(void)fprintf(stderr, "stop was called%s\n", app == NULL ? " with nothing" : "");
+	(void)fputs("stop was called\n", stderr);
 }
 
 static const struct mp_service_spec spec = {

@@ -1,11 +1,10 @@
-#include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "api.h"
-#include "base/text.h"
 #include "keys.h"
 #include "sandbox_http.h"
-#include "service/service.h"
+#include "service/parts.h"
 #include "webhook.h"
 
 #define WEBHOOK_THREADS 4
@@ -42,44 +41,25 @@ static const struct mp_setting settings[] = {
 
 static struct config config;
 
-/* Passes a failure on with its sentence. */
-static enum mp_rc because(enum mp_rc rc, const char *sentence, char reterr[256])
-{
-	return mp_text_copy(reterr, 256, sentence) == MP_OK ? rc : MP_BUG;
-}
+static struct app app;
 
 /* Never where it could be taken for the provider itself. */
 static enum mp_rc check_place(char reterr[256])
 {
 	if (strcmp(config.environment, "production") == 0)
-		return because(MP_INVALID,
-			"ENVIRONMENT is production: this is a sandbox, it moves no money", reterr);
+		return mp_service_because(MP_INVALID,
+			"ENVIRONMENT is production: this is a sandbox, it moves no money.", reterr);
 	if (strncmp(config.secret_key, "sk_test_", 8) != 0)
-		return because(MP_INVALID,
+		return mp_service_because(MP_INVALID,
 			"STRIPE_SECRET_KEY does not begin with sk_test_: a sandbox takes test keys "
-			"only",
+			"only.",
 			reterr);
 	return MP_OK;
 }
 
-static enum mp_rc open_due(struct mp_service *service, const char *kind, unsigned threads,
-	mp_due_handler handler, void *ctx, struct mp_due **out_due)
+static enum mp_rc open_webhook(struct mp_service *service, char reterr[256])
 {
-	const struct mp_due_config due = {
-		.store = mp_service_store(service),
-		.kind = kind,
-		.threads = threads,
-		.handler = handler,
-		.ctx = ctx,
-		.sink = mp_service_sink(service),
-	};
-
-	return mp_due_open(&due, out_due);
-}
-
-static enum mp_rc open_webhook(struct mp_service *service, struct app *app, char reterr[256])
-{
-	struct sandbox *sandbox = &app->sandbox;
+	struct sandbox *sandbox = &app.sandbox;
 	const struct webhook_config webhook = {
 		.sandbox = sandbox,
 		.url = config.webhook_url,
@@ -88,80 +68,71 @@ static enum mp_rc open_webhook(struct mp_service *service, struct app *app, char
 
 	if (config.webhook_url[0] == '\0')
 		return MP_OK;
-	enum mp_rc rc = webhook_open(&webhook, &app->webhook);
+	enum mp_rc rc = webhook_open(&webhook, &app.webhook);
 	if (rc != MP_OK)
-		return because(rc,
+		return mp_service_because(rc,
 			"WEBHOOK_URL is an http or https address, STRIPE_WEBHOOK_SECRET one to "
-			"eight secrets with commas between them",
+			"eight secrets with commas between them.",
 			reterr);
 	sandbox->webhook_events = config.webhook_events;
-	rc = open_due(
-		service, "webhook", WEBHOOK_THREADS, webhook_due, app->webhook, &sandbox->webhooks);
-	return rc == MP_OK ? rc : because(rc, "no memory for the webhooks", reterr);
+	rc = mp_service_due(
+		service, "webhook", WEBHOOK_THREADS, webhook_due, app.webhook, &sandbox->webhooks);
+	return mp_service_because(rc, "There is no memory for the webhooks.", reterr);
 }
 
-static enum mp_rc open_parts(struct mp_service *service, struct app *app, char reterr[256])
+static enum mp_rc open_due(struct mp_service *service)
 {
-	struct sandbox *sandbox = &app->sandbox;
+	struct sandbox *sandbox = &app.sandbox;
 
+	enum mp_rc rc = mp_service_due(
+		service, "expiry", 1, checkout_expiry_due, sandbox, &sandbox->expiries);
+	if (rc == MP_OK)
+		rc = mp_service_due(service, "transfer", 1, checkout_transfer_due, sandbox,
+			&sandbox->transfers);
+	return rc;
+}
+
+static enum mp_rc start(struct mp_service *service, void **out_app, char reterr[256])
+{
+	struct sandbox *sandbox = &app.sandbox;
+	enum mp_rc rc = check_place(reterr);
+
+	*out_app = &app;
+	if (rc != MP_OK)
+		return rc;
 	sandbox->store = mp_service_store(service);
 	sandbox->public_url = mp_service_config(service)->public_url;
 	sandbox->transfer_ms = config.transfer_s * 1000;
 	sandbox->faults = faults_new();
 	sandbox->keys = keys_new();
-	app->secret_key = config.secret_key;
-	if (sandbox->faults == NULL || sandbox->keys == NULL)
-		return because(MP_NOMEM, "no memory", reterr);
-	enum mp_rc rc = api_init(app);
-	if (rc != MP_OK)
-		return because(rc, "STRIPE_SECRET_KEY is too long", reterr);
-	rc = open_due(service, "expiry", 1, checkout_expiry_due, sandbox, &sandbox->expiries);
+	app.secret_key = config.secret_key;
+	if (api_init(&app) != MP_OK)
+		return mp_service_because(MP_INVALID, "STRIPE_SECRET_KEY is too long.", reterr);
+	if (sandbox->faults == NULL || sandbox->keys == NULL || open_due(service) != MP_OK)
+		return mp_service_because(
+			MP_NOMEM, "There is no memory for the sandbox's parts.", reterr);
+	return open_webhook(service, reterr);
+}
+
+static enum mp_rc run(struct mp_service *service, char reterr[256])
+{
+	enum mp_rc rc = mp_due_start(app.sandbox.expiries);
+
 	if (rc == MP_OK)
-		rc = open_due(service, "transfer", 1, checkout_transfer_due, sandbox,
-			&sandbox->transfers);
-	if (rc != MP_OK)
-		return because(rc, "no memory for the work that is due", reterr);
-	return open_webhook(service, app, reterr);
+		rc = mp_due_start(app.sandbox.transfers);
+	if (rc == MP_OK && app.sandbox.webhooks != NULL)
+		rc = mp_due_start(app.sandbox.webhooks);
+	return mp_service_because(rc, "The sandbox's threads do not start.", reterr);
 }
 
-static enum mp_rc start(struct mp_service *service, void **out_app, char reterr[256])
+static void stop(void)
 {
-	enum mp_rc rc = check_place(reterr);
-
-	if (rc != MP_OK)
-		return rc;
-	struct app *app = calloc(1, sizeof(*app));
-	if (app == NULL)
-		return because(MP_NOMEM, "no memory", reterr);
-	*out_app = app; /* half-built too: stop takes it */
-	return open_parts(service, app, reterr);
-}
-
-static enum mp_rc run(void *arg, char reterr[256])
-{
-	struct app *app = arg;
-
-	enum mp_rc rc = mp_due_start(app->sandbox.expiries);
-	if (rc == MP_OK)
-		rc = mp_due_start(app->sandbox.transfers);
-	if (rc == MP_OK && app->sandbox.webhooks != NULL)
-		rc = mp_due_start(app->sandbox.webhooks);
-	return rc == MP_OK ? rc : because(rc, "cannot start the threads of due work", reterr);
-}
-
-static void stop(void *arg)
-{
-	struct app *app = arg;
-
-	if (app == NULL)
-		return;
-	mp_due_close(app->sandbox.expiries);
-	mp_due_close(app->sandbox.transfers);
-	mp_due_close(app->sandbox.webhooks);
-	webhook_close(app->webhook);
-	faults_free(app->sandbox.faults);
-	keys_free(app->sandbox.keys);
-	free(app);
+	mp_due_close(app.sandbox.expiries);
+	mp_due_close(app.sandbox.transfers);
+	mp_due_close(app.sandbox.webhooks);
+	webhook_close(app.webhook);
+	faults_free(app.sandbox.faults);
+	keys_free(app.sandbox.keys);
 }
 
 int main(int argc, char **argv)

@@ -1,13 +1,12 @@
 #include <stddef.h>
-#include <stdlib.h>
 
 #include "billing.h"
 #include "billing_events.h"
 #include "billing_http.h"
-#include "service/service.h"
+#include "service/parts.h"
 #include "wallet_client.h"
 
-struct billing_config {
+struct config {
 	const char *wallet_url;
 	const char *token_url;
 	const char *client_id;
@@ -15,28 +14,26 @@ struct billing_config {
 	int64_t redrive_s;
 };
 
-static struct billing_config config;
+#define FIELD(name) offsetof(struct config, name)
 
 static const struct mp_setting settings[] = {
-	{"WALLET_URL", MP_SETTING_TEXT, NULL, offsetof(struct billing_config, wallet_url), 0, 0,
-		NULL, "the wallet service"},
-	{"TOKEN_URL", MP_SETTING_TEXT, NULL, offsetof(struct billing_config, token_url), 0, 0, NULL,
-		"where this service gets its token"},
-	{"CLIENT_ID", MP_SETTING_TEXT, "billing", offsetof(struct billing_config, client_id), 0, 0,
-		NULL, "this service's name there"},
-	{"CLIENT_SECRET", MP_SETTING_SECRET, NULL, offsetof(struct billing_config, client_secret),
-		0, 0, NULL, "this service's secret there"},
-	{"REDRIVE_S", MP_SETTING_INT, "30", offsetof(struct billing_config, redrive_s), 1, 86400,
-		NULL, "seconds after which a bill that has not ended is looked at again"},
+	{"WALLET_URL", MP_SETTING_TEXT, NULL, FIELD(wallet_url), .help = "the wallet service"},
+	{"TOKEN_URL", MP_SETTING_TEXT, NULL, FIELD(token_url),
+		.help = "where this service gets its own access token"},
+	{"CLIENT_ID", MP_SETTING_TEXT, "billing", FIELD(client_id), .help = "its name there"},
+	{"CLIENT_SECRET", MP_SETTING_SECRET, NULL, FIELD(client_secret),
+		.help = "its secret there"},
+	{"REDRIVE_S", MP_SETTING_INT, "30", FIELD(redrive_s), .min = 1, .max = 86400,
+		.help = "seconds after which a bill that has not ended is looked at again"},
 };
 
-/* The running parts; app comes first, since handlers are given the parts as their app. */
-struct parts {
+static struct config config;
+
+static struct {
 	struct billing_app app;
 	struct wallet_client *wallet;
 	struct mp_consumer *consumer;
-	const char *amqp_url;
-};
+} parts;
 
 static enum mp_rc transfer(
 	void *wallet, struct mp_arena *arena, struct billing_transfer *transfers, size_t count)
@@ -44,41 +41,7 @@ static enum mp_rc transfer(
 	return wallet_client_transfer(wallet, arena, transfers, count);
 }
 
-static void stop(void *app)
-{
-	struct parts *parts = app;
-
-	if (parts == NULL)
-		return;
-	mp_consumer_close(parts->consumer);
-	mp_due_close(parts->app.db.due);
-	mp_outbox_close(parts->app.db.outbox);
-	wallet_client_close(parts->wallet);
-	free(parts);
-}
-
-static enum mp_rc open_rows(struct mp_service *service, struct parts *parts)
-{
-	const struct mp_outbox_config outbox = {
-		.store = mp_service_store(service),
-		.source = "/moneypal/billing",
-		.amqp_url = parts->amqp_url,
-		.sink = mp_service_sink(service),
-	};
-	const struct mp_due_config due = {
-		.store = mp_service_store(service),
-		.kind = "bill",
-		.threads = 1,
-		.handler = billing_redrive,
-		.ctx = &parts->app,
-		.sink = mp_service_sink(service),
-	};
-	enum mp_rc rc = mp_outbox_open(&outbox, &parts->app.db.outbox);
-
-	return rc == MP_OK ? mp_due_open(&due, &parts->app.db.due) : rc;
-}
-
-static enum mp_rc start(struct mp_service *service, void **out_app, char reterr[256])
+static enum mp_rc open_wallet(struct mp_service *service)
 {
 	const struct wallet_client_config wallet = {
 		.wallet_url = config.wallet_url,
@@ -87,36 +50,54 @@ static enum mp_rc start(struct mp_service *service, void **out_app, char reterr[
 		.client_secret = config.client_secret,
 		.currencies = mp_service_currencies(service),
 	};
-	struct parts *parts = calloc(1, sizeof(*parts));
-	enum mp_rc rc;
 
-	(void)reterr; /* nothing to add to the result's name */
-	if (parts == NULL)
-		return MP_NOMEM;
-	*out_app = parts; /* closed by stop from here on, whatever happens */
-	parts->amqp_url = mp_service_config(service)->amqp_url;
-	parts->app.db.store = mp_service_store(service);
-	parts->app.db.currencies = mp_service_currencies(service);
-	parts->app.db.redrive_ms = config.redrive_s * 1000;
-	parts->app.sink = mp_service_sink(service);
-	rc = wallet_client_open(&wallet, &parts->wallet);
-	parts->app.transfer = transfer;
-	parts->app.wallet = parts->wallet;
-	return rc == MP_OK ? open_rows(service, parts) : rc;
+	enum mp_rc rc = wallet_client_open(&wallet, &parts.wallet);
+	parts.app.transfer = transfer;
+	parts.app.wallet = parts.wallet;
+	return rc;
 }
 
-static enum mp_rc run(void *app, char reterr[256])
+static enum mp_rc open_db(struct mp_service *service)
 {
-	struct parts *parts = app;
-	enum mp_rc rc = mp_outbox_start(parts->app.db.outbox);
+	struct billing_db *db = &parts.app.db;
 
-	(void)reterr;
+	db->store = mp_service_store(service);
+	db->currencies = mp_service_currencies(service);
+	db->redrive_ms = config.redrive_s * 1000;
+	enum mp_rc rc = mp_service_outbox(service, NULL, NULL, &db->outbox);
 	if (rc == MP_OK)
-		rc = mp_due_start(parts->app.db.due);
-	if (rc == MP_OK)
-		rc = mp_consumer_open(parts->amqp_url, MP_QUEUE_BILLING, billing_handle,
-			&parts->app, &parts->app.sink, &parts->consumer);
+		rc = mp_service_due(service, "bill", 1, billing_redrive, &parts.app, &db->due);
 	return rc;
+}
+
+static enum mp_rc start(struct mp_service *service, void **out_app, char reterr[256])
+{
+	*out_app = &parts.app;
+	parts.app.sink = mp_service_sink(service);
+	enum mp_rc rc = open_wallet(service);
+	if (rc == MP_OK)
+		rc = open_db(service);
+	return mp_service_because(rc, "Billing's parts do not open.", reterr);
+}
+
+static enum mp_rc run(struct mp_service *service, char reterr[256])
+{
+	enum mp_rc rc = mp_outbox_start(parts.app.db.outbox);
+
+	if (rc == MP_OK)
+		rc = mp_due_start(parts.app.db.due);
+	if (rc == MP_OK)
+		rc = mp_service_consume(
+			service, MP_QUEUE_BILLING, billing_handle, &parts.app, &parts.consumer);
+	return mp_service_because(rc, "Billing's threads do not start.", reterr);
+}
+
+static void stop(void)
+{
+	mp_consumer_close(parts.consumer);
+	mp_due_close(parts.app.db.due);
+	mp_outbox_close(parts.app.db.outbox);
+	wallet_client_close(parts.wallet);
 }
 
 int main(int argc, char **argv)

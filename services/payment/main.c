@@ -1,14 +1,11 @@
 #include <stddef.h>
-#include <stdlib.h>
 
-#include "base/text.h"
-#include "http_client/http_client.h"
 #include "payment.h"
 #include "payment_events.h"
 #include "payment_http.h"
-#include "service/service.h"
+#include "service/parts.h"
 
-struct payment_config {
+struct config {
 	const char *user_url;
 	const char *token_url;
 	const char *client_id;
@@ -23,9 +20,7 @@ struct payment_config {
 	int64_t live_poll_ms;
 };
 
-static struct payment_config config;
-
-#define FIELD(name) offsetof(struct payment_config, name)
+#define FIELD(name) offsetof(struct config, name)
 
 /* For requests that are answered at once, however many watch. */
 #define CONNECTIONS_BESIDE 1024
@@ -34,179 +29,157 @@ static struct payment_config config;
 #define SESSION_OPENING_S_MIN 300
 
 static const struct mp_setting settings[] = {
-	{"USER_URL", MP_SETTING_TEXT, NULL, FIELD(user_url), 0, 0, NULL,
-		"address of the user service, where payees are looked up"},
-	{"TOKEN_URL", MP_SETTING_TEXT, NULL, FIELD(token_url), 0, 0, NULL,
-		"where this service gets its own access token"},
-	{"CLIENT_ID", MP_SETTING_TEXT, "payment", FIELD(client_id), 0, 0, NULL, "its name there"},
-	{"CLIENT_SECRET", MP_SETTING_SECRET, NULL, FIELD(client_secret), 0, 0, NULL,
-		"its secret there"},
-	{"STRIPE_API_BASE", MP_SETTING_TEXT, "https://api.stripe.com", FIELD(stripe_api_base), 0, 0,
-		NULL, "the payment provider: Stripe, or the sandbox"},
-	{"STRIPE_SECRET_KEY", MP_SETTING_SECRET, NULL, FIELD(stripe_secret_key), 0, 0, NULL,
-		"key for the provider: sk_test_... or sk_live_... decides the mode"},
-	{"STRIPE_WEBHOOK_SECRET", MP_SETTING_SECRET, NULL, FIELD(stripe_webhook_secret), 0, 0, NULL,
-		"secrets of the webhook endpoint, separated by commas while one is rotated"},
-	{"REDRIVE_S", MP_SETTING_INT, "30", FIELD(redrive_s), 1, 3600, NULL,
-		"seconds after which a payment that stands still is driven again"},
-	{"REDRIVES_MAX", MP_SETTING_INT, "10", FIELD(redrives_max), 1, 1000, NULL,
-		"re-drives that billing may leave unanswered before a person has to look"},
+	{"USER_URL", MP_SETTING_TEXT, NULL, FIELD(user_url),
+		.help = "address of the user service, where payees are looked up"},
+	{"TOKEN_URL", MP_SETTING_TEXT, NULL, FIELD(token_url),
+		.help = "where this service gets its own access token"},
+	{"CLIENT_ID", MP_SETTING_TEXT, "payment", FIELD(client_id), .help = "its name there"},
+	{"CLIENT_SECRET", MP_SETTING_SECRET, NULL, FIELD(client_secret),
+		.help = "its secret there"},
+	{"STRIPE_API_BASE", MP_SETTING_TEXT, "https://api.stripe.com", FIELD(stripe_api_base),
+		.help = "the payment provider: Stripe, or the sandbox"},
+	{"STRIPE_SECRET_KEY", MP_SETTING_SECRET, NULL, FIELD(stripe_secret_key),
+		.help = "key for the provider: sk_test_... or sk_live_... decides the mode"},
+	{"STRIPE_WEBHOOK_SECRET", MP_SETTING_SECRET, NULL, FIELD(stripe_webhook_secret),
+		.help = "secrets of the webhook endpoint, separated by commas while one is "
+			"rotated"},
+	{"REDRIVE_S", MP_SETTING_INT, "30", FIELD(redrive_s), .min = 1, .max = 3600,
+		.help = "seconds after which a payment that stands still is driven again"},
+	{"REDRIVES_MAX", MP_SETTING_INT, "10", FIELD(redrives_max), .min = 1, .max = 1000,
+		.help = "re-drives that billing may leave unanswered before a person has to look"},
 	{"SESSION_TTL_S", MP_SETTING_INT, "3600", FIELD(session_ttl_s),
-		STRIPE_SESSION_TTL_S_MIN + SESSION_OPENING_S_MIN,
-		STRIPE_SESSION_TTL_S_MAX - SESSION_OPENING_S_MIN, NULL,
-		"seconds that a payer has at the provider's page"},
-	{"PROVIDER_TIMEOUT_MS", MP_SETTING_INT, "8000", FIELD(provider_timeout_ms), 100, 60000,
-		NULL, "milliseconds that a call to the provider may take"},
-	{"LIVE_POLL_MS", MP_SETTING_INT, "1000", FIELD(live_poll_ms), 50, 10000, NULL,
-		"milliseconds after which watchers see what another replica wrote"},
+		.min = STRIPE_SESSION_TTL_S_MIN + SESSION_OPENING_S_MIN,
+		.max = STRIPE_SESSION_TTL_S_MAX - SESSION_OPENING_S_MIN,
+		.help = "seconds that a payer has at the provider's page"},
+	{"PROVIDER_TIMEOUT_MS", MP_SETTING_INT, "8000", FIELD(provider_timeout_ms), .min = 100,
+		.max = 60000, .help = "milliseconds that a call to the provider may take"},
+	{"LIVE_POLL_MS", MP_SETTING_INT, "1000", FIELD(live_poll_ms), .min = 50, .max = 10000,
+		.help = "milliseconds after which watchers see what another replica wrote"},
 };
 
-/* The running parts; app first: it is what every handler gets. */
-struct parts {
+static struct config config;
+
+static struct {
 	struct payment_app app;
 	struct stripe_client *stripe;
 	struct user_client *users;
 	struct mp_consumer *consumer;
-	const char *amqp_url;
-	struct mp_sink sink;
-};
+} parts;
 
-static void stop(void *app)
-{
-	struct parts *parts = app;
-
-	if (parts == NULL)
-		return;
-	mp_consumer_close(parts->consumer);
-	mp_due_close(parts->app.db.redrive);
-	mp_due_close(parts->app.db.sessions);
-	mp_due_close(parts->app.db.events);
-	live_close(parts->app.live); /* behind whoever commits */
-	mp_outbox_close(parts->app.db.outbox);
-	stripe_client_close(parts->stripe);
-	user_client_close(parts->users);
-	free(parts);
-}
-
-static enum mp_rc open_clients(struct parts *parts, char reterr[256])
+static enum mp_rc open_stripe(char reterr[256])
 {
 	const struct stripe_client_config stripe = {
 		.api_base = config.stripe_api_base,
 		.secret_key = config.stripe_secret_key,
 		.timeout_ms = (long)config.provider_timeout_ms,
 	};
+
+	enum mp_rc rc =
+		stripe_secrets_parse(config.stripe_webhook_secret, &parts.app.webhook_secrets);
+	if (rc != MP_OK)
+		return mp_service_because(rc,
+			"STRIPE_WEBHOOK_SECRET must be one to four secrets separated by commas.",
+			reterr);
+	rc = stripe_client_open(&stripe, &parts.stripe);
+	if (rc == MP_INVALID)
+		return mp_service_because(rc,
+			"STRIPE_SECRET_KEY must begin with sk_test_, sk_live_, rk_test_ or "
+			"rk_live_.",
+			reterr);
+	if (rc == MP_OK)
+		parts.app.stripe = stripe_client_calls(parts.stripe);
+	return mp_service_because(rc, "The provider's client does not open.", reterr);
+}
+
+static enum mp_rc open_users(char reterr[256])
+{
 	const struct user_client_config users = {
 		.user_url = config.user_url,
 		.token_url = config.token_url,
 		.client_id = config.client_id,
 		.client_secret = config.client_secret,
 	};
-	const char *sentence = "";
 
-	enum mp_rc rc =
-		stripe_secrets_parse(config.stripe_webhook_secret, &parts->app.webhook_secrets);
-	if (rc != MP_OK)
-		sentence = "STRIPE_WEBHOOK_SECRET must be one to four secrets separated by commas.";
-	if (rc == MP_OK) {
-		rc = stripe_client_open(&stripe, &parts->stripe);
-		if (rc == MP_INVALID)
-			sentence = "STRIPE_SECRET_KEY must begin with sk_test_, sk_live_, "
-				   "rk_test_ or rk_live_.";
-	}
+	enum mp_rc rc = user_client_open(&users, &parts.users);
 	if (rc == MP_OK)
-		rc = user_client_open(&users, &parts->users);
-	if (rc != MP_OK)
-		return mp_text_copy(reterr, 256, sentence) == MP_OK ? rc : MP_BUG;
-	parts->app.stripe = stripe_client_calls(parts->stripe);
-	parts->app.users = user_client_calls(parts->users);
-	return MP_OK;
+		parts.app.users = user_client_calls(parts.users);
+	return mp_service_because(rc, "The user service's client does not open.", reterr);
 }
 
-static enum mp_rc open_due(struct parts *parts, const char *kind, unsigned threads,
-	mp_due_handler handler, struct mp_due **out_due)
+static enum mp_rc open_db(struct mp_service *service, char reterr[256])
 {
-	const struct mp_due_config due = {
-		.store = parts->app.db.store,
-		.kind = kind,
-		.threads = threads,
-		.handler = handler,
-		.ctx = &parts->app,
-		.sink = parts->sink,
-	};
-
-	return mp_due_open(&due, out_due);
-}
-
-static enum mp_rc open_db(struct parts *parts, struct mp_service *service)
-{
-	struct payment_db *db = &parts->app.db;
+	struct payment_app *app = &parts.app;
+	struct payment_db *db = &app->db;
 
 	db->store = mp_service_store(service);
 	db->currencies = mp_service_currencies(service);
-	const struct mp_outbox_config outbox = {
-		.store = db->store,
-		.source = "/moneypal/payment",
-		.amqp_url = parts->amqp_url,
-		.encode = payment_event_encode,
-		.sink = parts->sink,
-	};
-	enum mp_rc rc = mp_outbox_open(&outbox, &db->outbox);
+	enum mp_rc rc = mp_service_outbox(service, payment_event_encode, NULL, &db->outbox);
 	/* Two threads where a slow provider is waited for, one for what only the store says. */
 	if (rc == MP_OK)
-		rc = open_due(parts, "event", 2, provider_event_due, &db->events);
+		rc = mp_service_due(service, "event", 2, provider_event_due, app, &db->events);
 	if (rc == MP_OK)
-		rc = open_due(parts, "session", 2, provider_sessions_due, &db->sessions);
+		rc = mp_service_due(
+			service, "session", 2, provider_sessions_due, app, &db->sessions);
 	if (rc == MP_OK)
-		rc = open_due(parts, "payment", 2, payment_redrive_due, &db->redrive);
+		rc = mp_service_due(service, "payment", 2, payment_redrive_due, app, &db->redrive);
 	if (rc == MP_OK)
-		rc = live_open(db, config.live_poll_ms, &parts->app.live);
-	return rc;
+		rc = live_open(db, config.live_poll_ms, &app->live);
+	return mp_service_because(rc, "Payment's parts do not open.", reterr);
 }
 
 static enum mp_rc start(struct mp_service *service, void **out_app, char reterr[256])
 {
 	const struct mp_service_config *common = mp_service_config(service);
-	struct parts *parts = calloc(1, sizeof(*parts));
+	struct payment_app *app = &parts.app;
 
-	if (parts == NULL)
-		return MP_NOMEM;
-	*out_app = parts; /* closed by stop from here on, whatever happens */
-	parts->amqp_url = common->amqp_url;
-	parts->sink = mp_service_sink(service);
-	parts->app.public_url = common->public_url;
-	parts->app.provider_timeout_ms = config.provider_timeout_ms;
-	parts->app.provider_waiting_max = common->workers > 4 ? (int)(common->workers / 4) : 1;
-	parts->app.rules = (struct payment_rules){
+	*out_app = app;
+	app->public_url = common->public_url;
+	app->provider_timeout_ms = config.provider_timeout_ms;
+	app->provider_waiting_max = common->workers > 4 ? (int)(common->workers / 4) : 1;
+	app->rules = (struct payment_rules){
 		.session_ttl_s = config.session_ttl_s,
 		.session_opening_s = STRIPE_SESSION_TTL_S_MIN + config.provider_timeout_ms / 1000,
 		.redrive_ms = config.redrive_s * 1000,
 		.redrives_max = config.redrives_max,
 	};
-	payment_app_init(&parts->app);
-	enum mp_rc rc = open_clients(parts, reterr);
+	payment_app_init(app);
+	enum mp_rc rc = open_stripe(reterr);
 	if (rc == MP_OK)
-		rc = open_db(parts, service);
+		rc = open_users(reterr);
+	if (rc == MP_OK)
+		rc = open_db(service, reterr);
 	return rc;
 }
 
-static enum mp_rc run(void *app, char reterr[256])
+static enum mp_rc run(struct mp_service *service, char reterr[256])
 {
-	struct parts *parts = app;
+	const struct payment_db *db = &parts.app.db;
 
-	(void)reterr; /* nothing to add to the result's name */
-	enum mp_rc rc = mp_outbox_start(parts->app.db.outbox);
+	enum mp_rc rc = mp_outbox_start(db->outbox);
 	if (rc == MP_OK)
-		rc = mp_due_start(parts->app.db.events);
+		rc = mp_due_start(db->events);
 	if (rc == MP_OK)
-		rc = mp_due_start(parts->app.db.sessions);
+		rc = mp_due_start(db->sessions);
 	if (rc == MP_OK)
-		rc = mp_due_start(parts->app.db.redrive);
+		rc = mp_due_start(db->redrive);
 	if (rc == MP_OK)
-		rc = live_start(parts->app.live);
+		rc = live_start(parts.app.live);
 	if (rc == MP_OK)
-		rc = mp_consumer_open(parts->amqp_url, MP_QUEUE_PAYMENT, payment_handle,
-			&parts->app, &parts->sink, &parts->consumer);
-	return rc;
+		rc = mp_service_consume(
+			service, MP_QUEUE_PAYMENT, payment_handle, &parts.app, &parts.consumer);
+	return mp_service_because(rc, "Payment's threads do not start.", reterr);
+}
+
+static void stop(void)
+{
+	mp_consumer_close(parts.consumer);
+	mp_due_close(parts.app.db.redrive);
+	mp_due_close(parts.app.db.sessions);
+	mp_due_close(parts.app.db.events);
+	live_close(parts.app.live); /* behind whoever commits */
+	mp_outbox_close(parts.app.db.outbox);
+	stripe_client_close(parts.stripe);
+	user_client_close(parts.users);
 }
 
 int main(int argc, char **argv)

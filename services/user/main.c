@@ -1,11 +1,9 @@
-#include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/text.h"
-#include "outbox/outbox.h"
-#include "service/service.h"
+#include "service/parts.h"
 #include "user_app.h"
 #include "user_events.h"
 #include "user_http.h"
@@ -13,7 +11,7 @@
 
 #define HASHING_WAITING_MAX 32
 
-struct user_config {
+struct config {
 	const char *clients_file;
 	int64_t argon2_mib;
 	int64_t argon2_t;
@@ -25,7 +23,7 @@ struct user_config {
 	int64_t key_rotation_h;
 };
 
-#define FIELD(name) offsetof(struct user_config, name)
+#define FIELD(name) offsetof(struct config, name)
 
 static const struct mp_setting settings[] = {
 	{"CLIENTS_FILE", MP_SETTING_TEXT, NULL, FIELD(clients_file),
@@ -49,7 +47,9 @@ static const struct mp_setting settings[] = {
 			"only"},
 };
 
-static struct user_config config;
+static struct config config;
+
+static struct user_app app;
 
 static unsigned cores(void)
 {
@@ -72,94 +72,63 @@ static bool is_loopback_http(const char *url)
 	return false;
 }
 
-static enum mp_rc open_outbox(struct mp_service *service, struct user_app *app)
-{
-	const struct mp_outbox_config outbox = {
-		.store = app->db.store,
-		.source = "/moneypal/user",
-		.amqp_url = mp_service_config(service)->amqp_url,
-		.encode = user_event_encode,
-		.sink = mp_service_sink(service),
-	};
-
-	return mp_outbox_open(&outbox, &app->db.outbox);
-}
-
-/* Passes a failure on with its sentence. */
-static enum mp_rc because(enum mp_rc rc, const char *sentence, char reterr[256])
-{
-	return mp_text_copy(reterr, 256, sentence) == MP_OK ? rc : MP_BUG;
-}
-
-static enum mp_rc open_parts(struct mp_service *service, struct user_app *app, char reterr[256])
+static enum mp_rc open_parts(struct mp_service *service, char reterr[256])
 {
 	const struct mp_sink sink = mp_service_sink(service);
 	const unsigned hashing = config.hashing_max == 0 ? cores() : (unsigned)config.hashing_max;
 
-	enum mp_rc rc = clients_load(config.clients_file, &app->clients, reterr);
+	enum mp_rc rc = clients_load(config.clients_file, &app.clients, reterr);
 	if (rc != MP_OK)
-		return rc == MP_NOMEM ? because(rc, "no memory for the clients", reterr) : rc;
+		return rc;
 	rc = password_policy_init(
-		&app->passwords, (size_t)config.argon2_mib, (unsigned)config.argon2_t);
+		&app.passwords, (size_t)config.argon2_mib, (unsigned)config.argon2_t);
 	if (rc != MP_OK)
-		return because(rc, "ARGON2_MIB, ARGON2_T: this machine cannot hash so", reterr);
+		return mp_service_because(
+			rc, "ARGON2_MIB, ARGON2_T: this machine cannot hash so.", reterr);
 	rc = tokens_open(
-		app->db.store, &sink, config.key_rotation_h * 3600000, mp_clock_ms(), &app->tokens);
+		app.db.store, &sink, config.key_rotation_h * 3600000, mp_clock_ms(), &app.tokens);
 	if (rc != MP_OK)
-		return because(rc, "cannot read or make the signing keys", reterr);
-	rc = open_outbox(service, app);
-	if (rc != MP_OK)
-		return because(rc, "cannot open the outbox", reterr);
-	rc = lane_open(hashing, HASHING_WAITING_MAX, &app->lane);
-	return rc == MP_OK ? rc : because(rc, "cannot start the threads that hash", reterr);
+		return mp_service_because(
+			rc, "The signing keys can neither be read nor made.", reterr);
+	rc = mp_service_outbox(service, user_event_encode, NULL, &app.db.outbox);
+	if (rc == MP_OK)
+		rc = lane_open(hashing, HASHING_WAITING_MAX, &app.lane);
+	return mp_service_because(rc, "The user service's parts do not open.", reterr);
 }
 
 static enum mp_rc start(struct mp_service *service, void **out_app, char reterr[256])
 {
-	struct user_app *app = calloc(1, sizeof(*app));
-
-	if (app == NULL)
-		return because(MP_NOMEM, "no memory", reterr);
-	*out_app = app; /* half-built too: stop takes it */
+	*out_app = &app;
 	user_metrics_register();
-	app->db.store = mp_service_store(service);
-	app->throttle = (struct throttle_policy){
+	app.db.store = mp_service_store(service);
+	app.throttle = (struct throttle_policy){
 		.name = {config.name_tries, config.name_refill_s * 1000},
 		.network = {config.network_tries, config.network_refill_s * 1000},
 	};
-	app->cookie_secure = !is_loopback_http(mp_service_config(service)->public_url);
-	return open_parts(service, app, reterr);
+	app.cookie_secure = !is_loopback_http(mp_service_config(service)->public_url);
+	return open_parts(service, reterr);
 }
 
-static enum mp_rc run(void *arg, char reterr[256])
+static enum mp_rc run(struct mp_service *service, char reterr[256])
 {
-	struct user_app *app = arg;
+	enum mp_rc rc = mp_outbox_start(app.db.outbox);
 
-	enum mp_rc rc = mp_outbox_start(app->db.outbox);
-	if (rc != MP_OK)
-		return because(rc, "cannot start the outbox's relay", reterr);
-	rc = tokens_start(app->tokens);
-	return rc == MP_OK ? rc : because(rc, "cannot start reading the signing keys", reterr);
+	if (rc == MP_OK)
+		rc = tokens_start(app.tokens);
+	return mp_service_because(rc, "The user service's threads do not start.", reterr);
 }
 
-static void stop(void *arg)
+static void stop(void)
 {
-	struct user_app *app = arg;
-
-	if (app == NULL)
-		return;
-	lane_close(app->lane); /* what it still runs uses all of the others */
-	mp_outbox_close(app->db.outbox);
-	tokens_close(app->tokens);
-	clients_free(app->clients);
-	free(app);
+	lane_close(app.lane); /* what it still runs uses all of the others */
+	mp_outbox_close(app.db.outbox);
+	tokens_close(app.tokens);
+	clients_free(app.clients);
 }
 
-static struct mp_verifier verifier(void *arg)
+static struct mp_verifier verifier(void)
 {
-	const struct user_app *app = arg;
-
-	return tokens_verifier(app->tokens);
+	return tokens_verifier(app.tokens);
 }
 
 int main(int argc, char **argv)
