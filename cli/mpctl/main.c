@@ -31,6 +31,8 @@ static const struct mpctl_command commands[] = {
 		mpctl_reconcile},
 	{"republish users", "[CURSOR]", "every user is told to the others again",
 		MPCTL_NEEDS_SERVICES, mpctl_republish_users},
+	{"republish notices", "--from DAY", "what people were to be told since then, again",
+		MPCTL_NEEDS_SERVICES, mpctl_republish_notices},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -44,6 +44,9 @@ enum mpctl_exit mpctl_wrong_use(const char *name);
 /* Says that there is not enough memory; MPCTL_TROUBLE. */
 enum mpctl_exit mpctl_no_memory(void);
 
+/* A day as 2026-11-23, in UTC. False when it is none, which was said. */
+bool mpctl_read_day(const char *text, int64_t *out_ms);
+
 enum mpctl_exit mpctl_dead_list(struct mpctl *ctl, int argc, char **argv);
 enum mpctl_exit mpctl_dead_show(struct mpctl *ctl, int argc, char **argv);
 enum mpctl_exit mpctl_dead_replay(struct mpctl *ctl, int argc, char **argv);
@@ -54,6 +57,7 @@ enum mpctl_exit mpctl_backup(struct mpctl *ctl, int argc, char **argv);
 enum mpctl_exit mpctl_payment(struct mpctl *ctl, int argc, char **argv);
 enum mpctl_exit mpctl_redrive(struct mpctl *ctl, int argc, char **argv);
 enum mpctl_exit mpctl_reconcile(struct mpctl *ctl, int argc, char **argv);
+enum mpctl_exit mpctl_republish_notices(struct mpctl *ctl, int argc, char **argv);
 enum mpctl_exit mpctl_republish_users(struct mpctl *ctl, int argc, char **argv);
 
 #endif

@@ -508,7 +508,7 @@ static enum mpctl_exit reconcile_days(
 
 /* --- arguments --- */
 
-static bool read_day(const char *text, int64_t *out_ms)
+bool mpctl_read_day(const char *text, int64_t *out_ms)
 {
 	char time[32];
 
@@ -532,14 +532,14 @@ enum mpctl_exit mpctl_reconcile(struct mpctl *ctl, int argc, char **argv)
 		bool more = i + 1 < argc;
 
 		if (strcmp(argv[i], "--from") == 0 && more) {
-			good = read_day(argv[++i], &from_ms);
+			good = mpctl_read_day(argv[++i], &from_ms);
 		} else if (strcmp(argv[i], "--to") == 0 && more) {
-			good = read_day(argv[++i], &to_ms);
+			good = mpctl_read_day(argv[++i], &to_ms);
 		} else if (strcmp(argv[i], "--grace") == 0 && more) {
 			good = mp_text_to_int(argv[++i], &grace_s) == MP_OK && grace_s >= 0 &&
 			       grace_s <= DAYS_MAX * 86400;
 		} else {
-			good = argv[i][0] != '-' && read_day(argv[i], &from_ms);
+			good = argv[i][0] != '-' && mpctl_read_day(argv[i], &from_ms);
 			to_ms = from_ms;
 		}
 	}

@@ -7,6 +7,7 @@
 #include "billing_rules.h"
 #include "wallet_client.h"
 
+#define TELL_PAGE 50	     /* a row for each is one operation of a transaction */
 #define INVOICE_SALTS_MAX 16 /* 40 bits a month: two in a row taken is already a rare thing */
 
 /* One order on its way through a round. */
@@ -361,6 +362,39 @@ struct mp_due_result billing_redrive(void *ctx, struct mp_arena *arena, const st
 	order = order_of(&bill);
 	billing_carry_out(app, arena, &order, 1, now_ms, &rc); /* tells an unfunded one again */
 	return again;
+}
+
+enum mp_rc billing_tell_again(void *ctx, struct mp_arena *arena, const struct mp_id *user_id,
+	int64_t from_ms, const char *cursor, size_t *out_told, const char **out_next)
+{
+	struct billing_app *app = ctx;
+	const struct billing_filter filter = {
+		.role = 'c', .state = -1, .from_ms = from_ms > 0 ? from_ms : 0};
+	struct billing_change change;
+	struct billing_page page;
+	bool ignored = false;
+	size_t told = 0;
+
+	enum mp_rc rc =
+		billing_db_list(&app->db, arena, user_id, &filter, cursor, TELL_PAGE, &page);
+	if (rc != MP_OK)
+		return rc;
+	billing_db_begin(&app->db, arena, 0, &change);
+	for (size_t i = 0; i < page.count; i++) {
+		const struct bill *bill = &page.bills[i];
+
+		if (bill->state != BILL_SETTLED && bill->state != BILL_UNFUNDED)
+			continue; /* nobody is to be told */
+		billing_db_tell_bill(&change, bill);
+		told++;
+	}
+	if (told > 0)
+		rc = billing_db_commit(&change, &ignored);
+	if (rc != MP_OK)
+		return rc;
+	*out_told = told;
+	*out_next = page.after;
+	return MP_OK;
 }
 
 /* --- reading --- */

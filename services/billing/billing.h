@@ -35,6 +35,13 @@ void billing_carry_out(struct billing_app *app, struct mp_arena *arena,
 struct mp_due_result billing_redrive(void *app, struct mp_arena *arena, const struct mp_id *bill_id,
 	int64_t attempts, int64_t now_ms);
 
+/*
+ * An mp_tell_again: the outcomes of the bills of payments that the user began from from_ms on.
+ * MP_CORRUPT: one is of a currency that is allowed no longer.
+ */
+enum mp_rc billing_tell_again(void *app, struct mp_arena *arena, const struct mp_id *user_id,
+	int64_t from_ms, const char *cursor, size_t *out_told, const char **out_next) MP_MUST_CHECK;
+
 /* A bill as its client or provider may see it; MP_NOT_FOUND for all others. */
 enum mp_rc billing_get(struct billing_app *app, struct mp_arena *arena, const struct mp_id *user_id,
 	const struct mp_id *bill_id, struct bill *out_bill) MP_MUST_CHECK;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "http_server/republish.h"
 
 static json_t *bill_to_json(const struct billing_app *app, const struct bill *bill)
 {
@@ -72,6 +73,12 @@ static enum mp_rc get_bill(struct mp_request *req, struct mp_response *res, void
 	if (rc == MP_OK)
 		rc = billing_get(app, mp_request_arena(req), &user_id, &bill_id, &bill);
 	return rc == MP_OK ? mp_response_json(res, 200, bill_to_json(app, &bill)) : rc;
+}
+
+/* POST /v1/operations/republish */
+static enum mp_rc post_republish(struct mp_request *req, struct mp_response *res, void *ctx)
+{
+	return mp_republish(req, res, billing_tell_again, ctx);
 }
 
 static void wrong(struct mp_request *req, const char *name, const char *message, enum mp_rc *rc)
@@ -151,8 +158,10 @@ const struct mp_route billing_routes[] = {
 	{"GET", "/v1/reports/summary", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, 0, billing_get_summary},
 	{"GET", "/v1/bills/{id}", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, 0, get_bill},
 
-	/* Inside only: the gateway does not route it. */
+	/* Inside only: the gateway does not route these. */
 	{"GET", "/v1/operations/payments/{id}", MP_AUTH_SERVICE, "operations:read", MP_KEY_NONE, 0,
 		0, get_bill_of_payment},
+	{"POST", "/v1/operations/republish", MP_AUTH_SERVICE, "operations:write", MP_KEY_NONE, 0, 0,
+		post_republish},
 };
 const size_t billing_routes_count = sizeof(billing_routes) / sizeof(billing_routes[0]);

@@ -393,6 +393,50 @@ static void a_bill_that_stands_still_is_finished_by_its_due_row(void **state)
 	assert_true(billing_redrive(&f->app, f->arena, &bill_id, 1, NOW_MS).done);
 }
 
+static size_t tell_again(struct fixture *f, const struct mp_id *user, int64_t from_ms)
+{
+	const char *cursor = NULL;
+	size_t count = 0;
+
+	do {
+		size_t told = 0;
+
+		assert_int_equal(billing_tell_again(
+					 &f->app, f->arena, user, from_ms, cursor, &told, &cursor),
+			MP_OK);
+		count += told;
+	} while (cursor != NULL);
+	return count;
+}
+
+static void outcomes_are_told_again_to_whom_they_were_lost(void **state)
+{
+	enum {
+		PAID = 60
+	}; /* more than a page */
+	struct fixture *f = *state;
+	struct mp_id ada = mp_id_new(NOW_MS), bob = mp_id_new(NOW_MS);
+	struct billing_order ended = pay(ada, bob, 7);
+
+	*balance_of(&f->wallet, &ada) = 100 * PAID;
+	for (int i = 0; i <= PAID; i++) { /* the last lacks money */
+		struct billing_order order = pay(ada, bob, 100);
+		assert_int_equal(carry_out(f, &order), MP_OK);
+	}
+	ended.kind = ORDER_VOID;
+	assert_int_equal(carry_out(f, &ended), MP_OK);
+	mp_test_erase(f->app.db.store, f->arena, "OUTBOX#");
+
+	assert_int_equal(tell_again(f, &bob, 0), 0); /* told with their clients' */
+	assert_int_equal(tell_again(f, &ada, NOW_MS + 1000), 0);
+	assert_int_equal(told(f, "bill.settled"), 0);
+	assert_int_equal(tell_again(f, &ada, NOW_MS), PAID + 1);
+	assert_int_equal(tell_again(f, &ada, INT64_MIN), PAID + 1); /* under the same ids */
+	assert_int_equal(told(f, "bill.settled"), PAID);
+	assert_int_equal(told(f, "bill.unfunded"), 1);
+	assert_int_equal(told(f, "bill.voided"), 0);
+}
+
 static void a_transfer_refused_for_another_reason_is_not_repeated(void **state)
 {
 	struct fixture *f = *state;
@@ -516,6 +560,7 @@ int main(void)
 		T(without_memory_an_order_is_carried_out_once_all_the_same),
 		T(lost_answers_and_failing_stores_settle_once),
 		T(a_bill_that_stands_still_is_finished_by_its_due_row),
+		T(outcomes_are_told_again_to_whom_they_were_lost),
 		T(a_transfer_refused_for_another_reason_is_not_repeated),
 		T(a_wrong_order_does_not_hold_up_the_others),
 		T(a_report_is_the_sum_of_bills_and_fundings),

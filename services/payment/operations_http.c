@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "http_server/republish.h"
 #include "json/json.h"
 #include "payment.h"
 #include "payment_http.h"
@@ -146,6 +147,12 @@ enum mp_rc payment_post_redrive(struct mp_request *req, struct mp_response *res,
 		return mp_response_json(res, 200, json);
 	json_decref(json);
 	return MP_NOMEM;
+}
+
+/* POST /v1/operations/republish */
+enum mp_rc payment_post_republish(struct mp_request *req, struct mp_response *res, void *ctx)
+{
+	return mp_republish(req, res, payment_tell_again, ctx);
 }
 
 /* --- what the provider has captured --- */

@@ -92,6 +92,13 @@ enum mp_rc payment_cancel(struct payment_app *app, const struct mp_id *user, con
 enum mp_rc payment_redrive_asked(struct payment_app *app, const struct mp_id *id, int64_t now_ms,
 	struct mp_arena *arena, bool *out_told) MP_MUST_CHECK;
 
+/*
+ * An mp_tell_again: the endings that a payer is told of, of payments begun from from_ms on
+ * (payment.expired, payment.failed).
+ */
+enum mp_rc payment_tell_again(void *app, struct mp_arena *arena, const struct mp_id *user_id,
+	int64_t from_ms, const char *cursor, size_t *out_told, const char **out_next) MP_MUST_CHECK;
+
 /* --- billing's answers (notices.c) --- */
 
 struct payment_notice {

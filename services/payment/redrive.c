@@ -6,6 +6,7 @@
 /* Payments that stand still. */
 
 #define REDRIVE_MS_MAX (5 * 60 * 1000)
+#define TELL_PAGE 50
 #define EXPIRY_GRACE_MS 5000 /* after a session's end, before the provider is asked about it */
 
 /* The provider has forgotten it, and its time is over: nobody can pay there. */
@@ -100,6 +101,49 @@ enum mp_rc payment_redrive_asked(struct payment_app *app, const struct mp_id *id
 
 	enum mp_rc rc = payment_db_get(&app->db, id, arena, &payment);
 	return rc == MP_OK ? tell_again(app, &payment, now_ms, arena, out_told) : rc;
+}
+
+static enum mp_rc tell_ending(
+	struct payment_app *app, const struct payment *payment, struct mp_arena *arena)
+{
+	struct payment_work work;
+	struct payment_work *const works[] = {&work};
+
+	work_begin(&work, arena, &app->rules, payment->state_at_ms, payment);
+	work_tell_ended(&work);
+	return payment_commit(app, works, 1, NULL, 0, arena);
+}
+
+enum mp_rc payment_tell_again(void *ctx, struct mp_arena *arena, const struct mp_id *user_id,
+	int64_t from_ms, const char *cursor, size_t *out_told, const char **out_next)
+{
+	struct payment_app *app = ctx;
+	struct payment_list list = {
+		.user = *user_id,
+		.role = PAYMENT_ROLE_PAYER,
+		.state = PAYMENT_STATES,
+		.limit = TELL_PAGE,
+		.after = cursor,
+	};
+	bool older = false;
+	size_t told = 0;
+
+	enum mp_rc rc = payment_db_list(&app->db, &list, arena);
+	for (size_t i = 0; rc == MP_OK && i < list.count && !older; i++) {
+		const struct payment *payment = &list.payments[i];
+
+		older = mp_id_time_ms(&payment->id) < from_ms; /* newest first */
+		if (older ||
+			(payment->state != PAYMENT_EXPIRED && payment->state != PAYMENT_FAILED))
+			continue;
+		rc = tell_ending(app, payment, arena);
+		told++;
+	}
+	if (rc != MP_OK)
+		return rc;
+	*out_told = told;
+	*out_next = older ? NULL : list.next;
+	return MP_OK;
 }
 
 /* --- without end? --- */

@@ -4,6 +4,7 @@
 
 #include "base/testing_alloc.h"
 #include "base/text.h"
+#include "store/testing.h"
 #include "test_fixture.h"
 
 /*
@@ -378,6 +379,47 @@ static void without_memory_one_key_makes_one_payment_all_the_same(void **state)
 	assert_int_equal(fixture_events(f, "payment.requested", NULL), payments);
 }
 
+/* --- events that were lost --- */
+
+static size_t tell_again(struct fixture *f, const struct mp_id *user, int64_t from_ms)
+{
+	const char *cursor = NULL;
+	size_t count = 0;
+
+	do {
+		size_t told = 0;
+
+		assert_int_equal(payment_tell_again(
+					 &f->app, f->arena, user, from_ms, cursor, &told, &cursor),
+			MP_OK);
+		count += told;
+	} while (cursor != NULL);
+	return count;
+}
+
+static void endings_are_told_again_under_their_ids(void **state)
+{
+	struct fixture *f = *state;
+	struct payment expired = fixture_pay(f, 10000, PAYMENT_FROM_CARD);
+	struct payment open = fixture_top_up(f, 10000);
+
+	fixture_session(f, &expired.id, 1)->status = STRIPE_EXPIRED;
+	(void)fixture_redrive(f, &expired.id);
+	assert_int_equal(fixture_voided(f, &expired.id), MP_OK);
+	assert_int_equal(tell_again(f, &f->ada, 0), 1);
+	assert_int_equal(fixture_events(f, "payment.expired", &expired.id), 1); /* as it was */
+	mp_test_erase(f->store, f->arena, "OUTBOX#");
+
+	assert_int_equal(tell_again(f, &f->bob, 0), 0);
+	assert_int_equal(tell_again(f, &f->ada, f->now_ms + 3600000), 0);
+	assert_int_equal(fixture_events(f, NULL, NULL), 0);
+	assert_int_equal(tell_again(f, &f->ada, mp_id_time_ms(&expired.id)), 1);
+	assert_int_equal(fixture_events(f, "payment.expired", &expired.id), 1);
+	assert_int_equal(fixture_events(f, NULL, NULL), 1);
+	assert_int_equal(fixture_get(f, &expired.id).state, PAYMENT_EXPIRED);
+	assert_int_equal(fixture_get(f, &open.id).state, PAYMENT_AWAITING_PROVIDER);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -390,6 +432,7 @@ int main(void)
 		CASE(twins_of_one_key_make_one_payment),
 		CASE(without_memory_one_key_makes_one_payment_all_the_same),
 		CASE(whoever_is_first_the_money_is_counted_once),
+		CASE(endings_are_told_again_under_their_ids),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

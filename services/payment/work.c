@@ -291,6 +291,11 @@ void work_redrive(struct payment_work *work)
 	}
 }
 
+void work_tell_ended(struct payment_work *work)
+{
+	work_tell_ending(work, work->payment.state);
+}
+
 bool work_is_empty(const struct payment_work *work)
 {
 	return !work->changed && work->events == NULL && work->sessions_due_ms == 0 &&

@@ -37,6 +37,9 @@ enum verdict work_apply(struct payment_work *work, const struct payment_input *i
 /* Tells the last events of a payment that stands still again, with their ids as they were. */
 void work_redrive(struct payment_work *work);
 
+/* Tells again that the payment, which it is, has expired or failed. */
+void work_tell_ended(struct payment_work *work);
+
 /* True when there is nothing to write. */
 bool work_is_empty(const struct payment_work *work);
 

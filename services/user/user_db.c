@@ -361,32 +361,36 @@ static bool is_profile(const struct mp_item *item)
 }
 
 enum mp_rc user_db_tell_again(const struct user_db *db, struct mp_arena *arena, const char *cursor,
-	int64_t now_ms, size_t *out_told, const char **out_cursor)
+	int64_t now_ms, struct mp_id **out_users, size_t *out_told, const char **out_cursor)
 {
+	struct mp_id *users = mp_arena_array(arena, TELL_PAGE, sizeof(*users));
 	const char *next = NULL;
 	struct mp_page page;
 	struct mp_txn txn;
 	size_t told = 0;
 
 	/* A row for each is one operation: a page is no longer than a transaction may be. */
-	enum mp_rc rc = mp_store_scan(db->store, 0, 1, cursor, TELL_PAGE, arena, &page, &next);
+	enum mp_rc rc = users == NULL ? MP_NOMEM
+				      : mp_store_scan(db->store, 0, 1, cursor, TELL_PAGE, arena,
+						&page, &next);
 	if (rc != MP_OK)
 		return rc;
 	mp_txn_begin(&txn, db->store, arena);
-	for (size_t i = 0; rc == MP_OK && i < page.count; i++) {
+	for (size_t i = 0; i < page.count; i++) {
 		struct user user;
 
 		if (!is_profile(page.items[i]))
 			continue;
 		rc = read_profile(page.items[i], &user);
-		if (rc == MP_OK)
-			add_event(db, &txn, "user.registered", &user, now_ms);
-		told++;
+		if (rc != MP_OK)
+			return rc;
+		add_event(db, &txn, "user.registered", &user, now_ms);
+		users[told++] = user.id;
 	}
-	if (rc == MP_OK)
-		rc = mp_txn_commit(&txn, NULL);
+	rc = mp_txn_commit(&txn, NULL);
 	if (rc != MP_OK)
 		return rc;
+	*out_users = users;
 	*out_told = told;
 	*out_cursor = next;
 	return MP_OK;

@@ -20,10 +20,12 @@ enum mp_rc user_db_insert(const struct user_db *db, struct mp_arena *arena, cons
 
 /*
  * Tells a page of all users again by user.registered, each as it stands now. cursor: NULL at first,
- * then *out_cursor until it comes back NULL; MP_INVALID for one that is not ours.
+ * then *out_cursor until it comes back NULL; MP_INVALID for one that is not ours. Who was told of
+ * is in out_users, in the arena.
  */
 enum mp_rc user_db_tell_again(const struct user_db *db, struct mp_arena *arena, const char *cursor,
-	int64_t now_ms, size_t *out_told, const char **out_cursor) MP_MUST_CHECK;
+	int64_t now_ms, struct mp_id **out_users, size_t *out_told,
+	const char **out_cursor) MP_MUST_CHECK;
 
 /*
  * Writes after over before; index is each one's. after->version is before's + 1. MP_STALE: before

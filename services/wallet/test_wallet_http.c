@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "http_server/test_raw.h"
 #include "log/log.h"
+#include "store/testing.h"
 #include "test_world.h"
 #include "wallet_events.h"
 #include "wallet_http.h"
@@ -24,7 +25,7 @@
 static struct world world;
 static struct mp_http_server *server;
 
-/* Tokens say who comes: "transfer" and "audit" are services', others a user's id. */
+/* Tokens say who comes: "transfer", "audit" and "operate" are services', others a user's id. */
 static enum mp_rc verify(
 	void *ctx, enum mp_auth want, const char *token, size_t token_len, struct mp_principal *out)
 {
@@ -33,12 +34,15 @@ static enum mp_rc verify(
 	if (token_len >= sizeof(text))
 		return MP_UNAUTHENTICATED;
 	memcpy(text, token, token_len);
-	bool is_service = strcmp(text, "transfer") == 0 || strcmp(text, "audit") == 0;
+	bool is_service = strcmp(text, "transfer") == 0 || strcmp(text, "audit") == 0 ||
+			  strcmp(text, "operate") == 0;
 	if (is_service != (want == MP_AUTH_SERVICE))
 		return MP_UNAUTHENTICATED;
 	enum mp_rc rc = mp_text_copy(out->subject, sizeof(out->subject), text);
 	if (rc == MP_OK && is_service)
-		rc = mp_text_format(out->scopes, sizeof(out->scopes), "user:read wallet:%s", text);
+		rc = mp_text_format(out->scopes, sizeof(out->scopes), "user:read %s:%s",
+			strcmp(text, "operate") == 0 ? "operations" : "wallet",
+			strcmp(text, "operate") == 0 ? "write" : text);
 	return rc;
 }
 
@@ -304,6 +308,9 @@ static void every_route_wants_its_own_kind_of_token(void **state)
 		{"GET", "/v1/transfers/" ID1, "audit", 404},
 		{"GET", "/v1/transfers/" ID1, "transfer", 404},
 		{"GET", "/v1/transfers/one", "transfer", 404},
+		{"POST", "/v1/operations/republish", ADA, 401},
+		{"POST", "/v1/operations/republish", "audit", 403},
+		{"POST", "/v1/operations/republish", "operate", 422},
 		{"GET", "/v1/audit", ADA, 401},
 		{"GET", "/v1/audit", "transfer", 403},
 		{"GET", "/v1/audit", "audit", 200},
@@ -480,6 +487,69 @@ static void one_event_tells_all_credits_of_a_transfer(void **state)
 	json_decref(data);
 }
 
+/* All pages of what the user is told again. */
+static int64_t republish(const char *user, const char *from)
+{
+	const char *cursor = NULL;
+	int64_t told = 0;
+	json_t *json;
+
+	do {
+		const char *body = mp_arena_printf(world.arena,
+			"{\"user_id\":\"%s\",\"from\":\"%s\",\"cursor\":%s%s%s}", user, from,
+			cursor != NULL ? "\"" : "", cursor != NULL ? cursor : "null",
+			cursor != NULL ? "\"" : "");
+		assert_int_equal(
+			call("POST", "/v1/operations/republish", "operate", body, &json), 200);
+		told += json_integer_value(json_object_get(json, "told"));
+		cursor = mp_arena_strdup(
+			world.arena, json_string_value(json_object_get(json, "next_cursor")));
+	} while (cursor != NULL);
+	return told;
+}
+
+static void what_was_credited_is_told_again_as_it_was(void **state)
+{
+	json_t *first = NULL;
+	json_t *again = NULL;
+	json_t *json;
+
+	post("{\"id\":\"" ID1 "\",\"reason\":\"funding\",\"payment_id\":\"" ID3
+	     "\",\"legs\":[" FUND_ADA "," LEG("user:" ADA, "user:" BOB, "30") "]}",
+		"posted");
+	assert_int_equal(
+		wallet_event_encode("wallet.credited", outbox_data(), &first, &world.currencies),
+		MP_OK);
+	for (char digit = '1'; digit <= '9'; digit++) { /* told as their bills */
+		char id[] = ID2;
+		id[sizeof(id) - 3] = digit;
+		post(mp_arena_printf(
+			     world.arena, TRANSFER("%s", LEG("user:" ADA, "user:" BOB, "1")), id),
+			"posted");
+	}
+	mp_test_erase(world.store, world.arena, "OUTBOX#");
+
+	assert_int_equal(republish(ADA, "2999-01-01T00:00:00Z"), 0);
+	assert_int_equal(republish(ADA, "2020-01-01T00:00:00Z"), 1);
+	assert_int_equal(republish(BOB, "2020-01-01T00:00:00Z"), 1); /* the same event */
+	assert_int_equal(republish(ID1, "2020-01-01T00:00:00Z"), 0); /* has no wallet */
+	assert_int_equal(
+		wallet_event_encode("wallet.credited", outbox_data(), &again, &world.currencies),
+		MP_OK);
+	assert_true(json_equal(first, again));
+	json_decref(first);
+	json_decref(again);
+	static const char *const cursors[] = {"USD", "USD:", "USD:-1", "EUR:1", "USD:x"};
+	for (size_t i = 0; i < sizeof(cursors) / sizeof(cursors[0]); i++) {
+		const char *body = mp_arena_printf(world.arena,
+			"{\"user_id\":\"" ADA "\",\"from\":\"2020-01-01T00:00:00Z\","
+			"\"cursor\":\"%s\"}",
+			cursors[i]);
+		assert_int_equal(
+			call("POST", "/v1/operations/republish", "operate", body, &json), 422);
+	}
+}
+
 int main(void)
 {
 #define HTTP_TEST(test) cmocka_unit_test_setup_teardown(test, open_all, close_all)
@@ -494,6 +564,7 @@ int main(void)
 		HTTP_TEST(the_audit_reports),
 		HTTP_TEST(a_store_that_cannot_write_is_told_and_repeatable),
 		HTTP_TEST(one_event_tells_all_credits_of_a_transfer),
+		HTTP_TEST(what_was_credited_is_told_again_as_it_was),
 	};
 
 	if (mp_crypto_init() != MP_OK)

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "metrics/metrics.h"
+#include "notices.h"
 
 struct wallet {
 	struct wallet_db db;
@@ -153,6 +154,15 @@ enum mp_rc wallet_fundings(struct wallet *wallet, const struct fundings_query *q
 	struct mp_arena *arena, struct fundings_page *out_page)
 {
 	return fundings_read(&wallet->db, wallet->currencies, query, arena, out_page);
+}
+
+enum mp_rc wallet_tell_again(void *ctx, struct mp_arena *arena, const struct mp_id *user_id,
+	int64_t from_ms, const char *cursor, size_t *out_told, const char **out_next)
+{
+	struct wallet *wallet = ctx;
+
+	return notices_tell_again(&wallet->db, wallet->currencies, arena, user_id, from_ms, cursor,
+		out_told, out_next);
 }
 
 /* Made here, not at the start: until an audit has ended there is nothing to say. */

@@ -63,6 +63,10 @@ enum mp_rc wallet_statement(struct wallet *wallet, const struct mp_id *user_id,
 enum mp_rc wallet_fundings(struct wallet *wallet, const struct fundings_query *query,
 	struct mp_arena *arena, struct fundings_page *out_page) MP_MUST_CHECK;
 
+/* An mp_tell_again, see notices_tell_again. */
+enum mp_rc wallet_tell_again(void *wallet, struct mp_arena *arena, const struct mp_id *user_id,
+	int64_t from_ms, const char *cursor, size_t *out_told, const char **out_next) MP_MUST_CHECK;
+
 /* See audit_run. MP_BUSY while another one runs. */
 enum mp_rc wallet_audit(struct wallet *wallet, struct mp_arena *arena,
 	struct audit_report *out_report) MP_MUST_CHECK;

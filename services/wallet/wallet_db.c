@@ -291,3 +291,47 @@ enum mp_rc wallet_db_commit(const struct wallet_db *db, const struct wallet_db_b
 							    : WALLET_DB_REFUSED_ENTRY;
 	return rc;
 }
+
+/* --- telling again --- */
+
+/* The entries that the transfer made, leg by leg, as wallet_credited_to_map takes them. */
+static enum mp_rc entries_of(const struct wallet_db *db, const struct wallet_transfer *transfer,
+	struct mp_arena *arena, struct wallet_entry out_entries[2 * WALLET_LEGS_MAX])
+{
+	const struct wallet_key *accounts[2 * WALLET_LEGS_MAX];
+	struct wallet_entry *found[2 * WALLET_LEGS_MAX];
+	int64_t seqs[2 * WALLET_LEGS_MAX];
+	size_t count = 2 * transfer->legs_count;
+
+	for (size_t i = 0; i < transfer->legs_count; i++) {
+		const struct wallet_leg *leg = &transfer->legs[i];
+
+		accounts[2 * i] = &leg->from;
+		seqs[2 * i] = leg->from_seq;
+		accounts[2 * i + 1] = &leg->to;
+		seqs[2 * i + 1] = leg->to_seq;
+	}
+	enum mp_rc rc = wallet_db_entries_get(db, accounts, seqs, count, arena, found);
+	for (size_t i = 0; rc == MP_OK && i < count; i++) {
+		if (found[i] == NULL)
+			return MP_CORRUPT;
+		out_entries[i] = *found[i];
+	}
+	return rc;
+}
+
+enum mp_rc wallet_db_tell_again(const struct wallet_db *db,
+	struct wallet_transfer *const *transfers, size_t count, struct mp_arena *arena)
+{
+	struct wallet_entry entries[2 * WALLET_LEGS_MAX];
+	struct mp_txn txn;
+
+	mp_txn_begin(&txn, db->store, arena);
+	for (size_t i = 0; i < count; i++) {
+		enum mp_rc rc = entries_of(db, transfers[i], arena, entries);
+		if (rc != MP_OK)
+			return rc;
+		add_event(db, &txn, transfers[i], entries);
+	}
+	return mp_txn_commit(&txn, NULL);
+}

@@ -60,6 +60,14 @@ enum wallet_db_refusal {
 enum mp_rc wallet_db_commit(const struct wallet_db *db, const struct wallet_db_batch *batch,
 	struct mp_arena *arena, enum wallet_db_refusal *reterr_refusal) MP_MUST_CHECK;
 
+/*
+ * Writes wallet.credited of posted transfers into the outbox again, each transfer once. At most
+ * MP_BATCH_GET_MAX.
+ */
+enum mp_rc wallet_db_tell_again(const struct wallet_db *db,
+	struct wallet_transfer *const *transfers, size_t count,
+	struct mp_arena *arena) MP_MUST_CHECK;
+
 /* An account's entries up to seq_max, newest first or oldest first. */
 struct wallet_entries_query {
 	struct wallet_key account;

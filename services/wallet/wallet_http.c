@@ -1,5 +1,7 @@
 #include "wallet_http.h"
 
+#include "http_server/republish.h"
+
 /* --- balances and statements: the caller's own --- */
 
 /* The user of the token. */
@@ -192,6 +194,12 @@ static enum mp_rc get_audit(struct mp_request *req, struct mp_response *res, voi
 	return mp_response_json(res, 200, json);
 }
 
+/* POST /v1/operations/republish */
+static enum mp_rc post_republish(struct mp_request *req, struct mp_response *res, void *ctx)
+{
+	return mp_republish(req, res, wallet_tell_again, ctx);
+}
+
 const struct mp_route wallet_routes[] = {
 	{"POST", "/v1/transfers", MP_AUTH_SERVICE, "wallet:transfer", MP_KEY_NONE,
 		MP_ROUTE_INLINE | MP_ROUTE_QUIET, 0, wallet_post_transfer},
@@ -202,6 +210,8 @@ const struct mp_route wallet_routes[] = {
 	{"GET", "/v1/audit", MP_AUTH_SERVICE, "wallet:audit", MP_KEY_NONE, 0, 0, get_audit},
 	{"GET", "/v1/operations/fundings", MP_AUTH_SERVICE, "wallet:audit", MP_KEY_NONE, 0, 0,
 		wallet_get_fundings},
+	{"POST", "/v1/operations/republish", MP_AUTH_SERVICE, "operations:write", MP_KEY_NONE, 0, 0,
+		post_republish},
 	{"GET", "/v1/wallets/me", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, 0, get_wallet},
 	{"GET", "/v1/wallets/me/all", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, 0, get_wallets},
 	{"GET", "/v1/wallets/me/entries", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, 0, get_entries},

@@ -179,19 +179,15 @@ class Load:
 
     # The proof.
 
-    def must_be_right(self, notices_may_be_lost=False, seconds_max=150):
-        """
-        Waits for the end of everything, and proves it. How many payments ended how.
-
-        Notices that lay in the broker's queues are lost with its data; money never is.
-        """
+    def must_be_right(self, seconds_max=150):
+        """Waits for the end of everything, and proves it. How many payments ended how."""
         deadline = time.monotonic() + seconds_max
         self._page_payments_that_wait(deadline)
         states = {each.id: self._ended_state(each, deadline) for each in self.accepted}
         self._drained(deadline)
         self._accounts(states)
         self._bills(states)
-        self._mails(states, notices_may_be_lost, deadline)
+        self._mails(states, deadline)
         books = inside.audit(self.moneypal)
         assert books["ok"], books["problems"]
         assert all(float(row["total"]) == 0 for row in books["currencies"])
@@ -269,7 +265,7 @@ class Load:
             assert settled == {each.id for each in self.accepted if each.provider and
                                each.payer is person and states[each.id] == "succeeded"}
 
-    def _mails(self, states, notices_may_be_lost, deadline):
+    def _mails(self, states, deadline):
         """Every credit was told once, and both sides of every bill."""
         captured = self._captured()
         wanted = Counter()
@@ -280,13 +276,9 @@ class Load:
                 wanted["paid", each.payer.profile["email"], each.id] += 1
                 wanted["received", each.provider.profile["email"], each.id] += 1
         wanted = +wanted
-        if notices_may_be_lost:
-            seen = self._told()
-            print(f"{(wanted - seen).total()} of {wanted.total()} notices were lost")
-        else:
-            seen = wait_for(self._told, lambda told: not wanted - told, "all mails",
-                            max(1, deadline - time.monotonic()))
-            assert not wanted - seen, wanted - seen
+        seen = wait_for(self._told, lambda told: not wanted - told, "all mails",
+                        max(1, deadline - time.monotonic()))
+        assert not wanted - seen, wanted - seen
         assert not seen - wanted, f"told twice: {seen - wanted}"
 
     def _told(self):

@@ -3,6 +3,7 @@
 import random
 import time
 from collections import Counter
+from datetime import datetime, timedelta, timezone
 
 from hostile import SERVICES
 
@@ -10,7 +11,6 @@ KILLED = (*SERVICES, "gateway", "broker", "sandbox")
 JUMPS_S = (3600, -3600)
 BACK_S_MAX = 120
 MIB_LEFT = 16
-WIPED = "broker's data deleted"
 
 
 def killed_in(moneypal):
@@ -23,6 +23,8 @@ class Mishaps:
 
     def __init__(self, moneypal, seed):
         self.moneypal, self.rng, self.tally = moneypal, random.Random(seed), Counter()
+        # Clocks jump by less than a day.
+        self.begun = str(datetime.now(timezone.utc).date() - timedelta(days=1))
 
     def pause(self, seconds_least=0.2, seconds_most=1.5):
         time.sleep(self.rng.uniform(seconds_least, seconds_most))
@@ -39,7 +41,10 @@ class Mishaps:
         self.kill(*self.rng.sample(killed_in(self.moneypal), self.rng.choice((1, 2))))
 
     def wipe_broker(self):
-        """The broker's data is deleted while it is down, and what waited in its queues with it."""
+        """
+        The broker's data is deleted while it is down, and what waited in its queues with it: what
+        the services have recorded is told again.
+        """
         self.pause()
         stopped = self.rng.choice(("billing", "payment", "email"))
         self.moneypal.stop_part(stopped)
@@ -48,8 +53,8 @@ class Mishaps:
         self.moneypal.wipe("broker")
         for part in ("broker", stopped):
             self.moneypal.start_part(part)
-        self.moneypal.command_of_mpctl("republish", "users")
-        self.tally[WIPED] += 1
+        self.moneypal.command_of_mpctl("republish", "notices", "--from", self.begun)
+        self.tally["broker's data deleted"] += 1
 
     def almost_fill_disk(self):
         """Less room than the services and the broker want to keep, for some seconds."""

@@ -78,6 +78,7 @@ TABLE = {
         ("GET", "/v1/transfers/{id}"): Row(services("wallet:transfer", "wallet:audit"), 404),
         ("GET", "/v1/audit"): Row(services("wallet:audit"), 200),
         ("GET", "/v1/operations/fundings"): Row(services("wallet:audit"), 422),  # no time
+        ("POST", "/v1/operations/republish"): Row(services("operations:write"), 422, {}),
         ("GET", "/v1/wallets/me"): Row(USER, 200),
         ("GET", "/v1/wallets/me/all"): Row(USER, 200),
         ("GET", "/v1/wallets/me/entries"): Row(USER, 200),
@@ -93,6 +94,7 @@ TABLE = {
         ("POST", "/v1/payments/{id}/cancel"): Row(USER, 409, payee=403, stranger=STRANGERS),
         ("GET", "/v1/operations/payments/{id}"): Row(services("operations:read"), 200),
         ("POST", "/v1/operations/payments/{id}/redrive"): Row(services("operations:write"), 200),
+        ("POST", "/v1/operations/republish"): Row(services("operations:write"), 422, {}),
         ("GET", "/v1/operations/captures"): Row(services("operations:read"), 422),  # no time
         ("GET", "/v1/operations/captures/{payment_intent}"): Row(services("operations:read"), 404),
         ("POST", "/v1/webhooks/stripe"): Row(ANYONE, 403, {}),  # for want of a signature
@@ -102,6 +104,7 @@ TABLE = {
         ("GET", "/v1/bills/{id}"): Row(USER, 200, stranger=STRANGERS),
         ("GET", "/v1/reports/summary"): Row(USER, 200),
         ("GET", "/v1/operations/payments/{id}"): Row(services("operations:read"), 200),
+        ("POST", "/v1/operations/republish"): Row(services("operations:write"), 422, {}),
     },
     "email": {
         ("GET", "/v1/mails"): Row(USER, 200),

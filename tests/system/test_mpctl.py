@@ -199,6 +199,24 @@ def test_users_told_again_reach_an_address_book_that_was_lost(moneypal, ada):
     assert len(ada.mails()) == 1
 
 
+def test_notices_told_again_are_not_told_twice(moneypal, ada, bob):
+    fund(ada, "20.00")
+    ada.wait_payment(ada.pay(bob.id, "5.00")["id"], "succeeded")
+    wait_for(lambda: (len(ada.mails()), len(bob.mails())), lambda counts: counts == (2, 1),
+             "their notices")
+    today = datetime.now(timezone.utc).date()
+    told = done(moneypal, "republish", "notices", "--from", str(today - timedelta(days=1)))
+    counts = [int(count) for count in re.findall(r"^(\d+) .* told again.$", told, re.M)]
+    assert len(counts) == 4 and counts[0] >= 2 and counts[1] >= 1 and counts[2] >= 1, told
+    fund(bob, "10.00")  # told behind all of them: by then they were looked at
+    wait_for(bob.mails, lambda mails: len(mails) == 2, "his own notice")
+    assert len(ada.mails()) == 2
+    told = done(moneypal, "republish", "notices", "--from", str(today + timedelta(days=2)))
+    assert re.search("^0 credits told again.$", told, re.M), told
+    for arguments in ((), ("--from",), ("--from", "yesterday"), ("--to", str(today))):
+        assert mpctl(moneypal, "republish", "notices", *arguments)[0] == 2
+
+
 def reconcile(moneypal):
     """Of these days, with nothing excused as being on its way."""
     today = datetime.now(timezone.utc).date()
