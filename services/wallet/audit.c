@@ -17,6 +17,10 @@
  */
 #define RECENT_MS 10000
 
+/* By then whoever has a slower clock has written what came before midnight. */
+#define DAY_MS 86400000
+#define AFTER_MIDNIGHT_MS 3600000
+
 /* --- the report --- */
 
 void audit_problem(struct audit *audit, const char *format, ...)
@@ -56,23 +60,70 @@ void audit_add_to_total(struct audit *audit, const char *currency, __int128 amou
 	audit->sums[at] += amount_minor;
 }
 
+/* --- the head --- */
+
+static int64_t last_midnight_ms(int64_t now_ms)
+{
+	int64_t settled_ms = now_ms - AFTER_MIDNIGHT_MS;
+
+	return settled_ms - settled_ms % DAY_MS;
+}
+
+/* Big-endian. */
+static void add_to_head(struct audit_head *head, const uint8_t chain[WALLET_CHAIN_BYTES])
+{
+	unsigned carry = 0;
+
+	for (size_t i = WALLET_CHAIN_BYTES; i-- > 0; carry >>= 8) {
+		carry += (unsigned)head->sum[i] + chain[i];
+		head->sum[i] = (uint8_t)carry;
+	}
+}
+
 /* --- accounts --- */
 
-/* Follows a page of entries. Behind one that breaks the account they are only counted. */
-static void follow_page(struct audit *audit, struct wallet_account *replay,
-	const struct wallet_entries_page *page, bool *broken)
+static bool is_canceled(const struct audit *audit)
 {
+	return audit->is_canceled != NULL && atomic_load(audit->is_canceled);
+}
+
+/* An account, followed from its first entry. */
+struct walk {
+	struct wallet_account replay;		/* as its entries so far lead to it */
+	uint8_t chain_then[WALLET_CHAIN_BYTES]; /* at the head's time; zeros: it had none */
+	bool broken;
+};
+
+static void note_head(struct audit *audit, struct walk *walk, const struct wallet_entry *entry)
+{
+	struct audit_head *head = &audit->report->head;
+
+	if (entry->time_ms >= head->until_ms)
+		return;
+	head->entries++;
+	memcpy(walk->chain_then, walk->replay.chain, sizeof(walk->chain_then));
+}
+
+/* Follows a page of entries. Behind one that breaks the account they are only counted. */
+static void follow_page(
+	struct audit *audit, struct walk *walk, const struct wallet_entries_page *page)
+{
+	const struct wallet_account *replay = &walk->replay;
 	const char *reason = NULL;
 
 	for (size_t i = 0; i < page->count; i++) {
 		const struct wallet_entry *entry = &page->entries[i];
 		audit->report->entries++;
 		audit_match_entry(audit, entry);
-		if (!*broken && ledger_follow(replay, entry, &reason) != MP_OK) {
-			audit_problem(audit, "%s %s, after entry %lld: %s", replay->key.name,
-				replay->key.currency, (long long)replay->seq, reason);
-			*broken = true;
+		if (walk->broken)
+			continue;
+		if (ledger_follow(&walk->replay, entry, &reason) == MP_OK) {
+			note_head(audit, walk, entry);
+			continue;
 		}
+		audit_problem(audit, "%s %s, after entry %lld: %s", replay->key.name,
+			replay->key.currency, (long long)replay->seq, reason);
+		walk->broken = true;
 	}
 }
 
@@ -95,37 +146,40 @@ static void check_head(struct audit *audit, const struct wallet_account *account
 /* Follows an account's entries from the first to the last that the account knows. */
 static enum mp_rc check_account(struct audit *audit, const struct wallet_account *account)
 {
-	struct wallet_account replay = {.key = account->key};
+	struct walk walk = {.replay = {.key = account->key}};
 	struct wallet_entries_query query = {
 		.account = account->key,
 		.seq_max = account->seq,
 		.limit = AUDIT_PAGE_ITEMS,
 	};
 	char after[32] = "";
-	bool broken = false;
 
 	do {
 		struct wallet_entries_page page;
+		if (is_canceled(audit))
+			return MP_UNAVAILABLE;
 		mp_arena_reset(audit->page);
 		enum mp_rc rc = wallet_db_entries(audit->db, &query, audit->page, &page);
 		if (rc == MP_CORRUPT) {
 			audit_problem(audit, "%s %s, after entry %lld: an entry cannot be read",
-				account->key.name, account->key.currency, (long long)replay.seq);
+				account->key.name, account->key.currency,
+				(long long)walk.replay.seq);
 			return MP_OK;
 		}
 		if (rc == MP_OK && audit->thorough && page.count > 0)
 			rc = audit_find_transfers(audit, page.entries, page.count);
 		if (rc != MP_OK)
 			return rc;
-		follow_page(audit, &replay, &page, &broken);
+		follow_page(audit, &walk, &page);
 		/* The page's memory is the next one's. */
 		if (mp_text_copy(after, sizeof(after), page.last_sk) != MP_OK)
 			return MP_BUG;
 		query.after = after;
 	} while (after[0] != '\0');
 
-	if (!broken)
-		check_head(audit, account, &replay);
+	add_to_head(&audit->report->head, walk.chain_then);
+	if (!walk.broken)
+		check_head(audit, account, &walk.replay);
 	return MP_OK;
 }
 
@@ -189,6 +243,10 @@ static enum mp_rc check_rows(struct audit *audit)
 
 	while (rc == MP_OK) {
 		struct wallet_rows_page page;
+		if (is_canceled(audit)) {
+			rc = MP_UNAVAILABLE;
+			break;
+		}
 		mp_arena_reset(audit->rows);
 		rc = wallet_db_rows(audit->db, cursor, AUDIT_PAGE_ITEMS, audit->rows, &page);
 		if (rc == MP_CORRUPT) {
@@ -250,14 +308,18 @@ static enum mp_rc run(struct audit *audit)
 	return rc;
 }
 
-enum mp_rc audit_run(const struct wallet_db *db, int64_t now_ms, struct mp_arena *arena,
-	struct audit_report *out_report)
+enum mp_rc audit_run(const struct wallet_db *db, const struct audit_order *order,
+	struct mp_arena *arena, struct audit_report *out_report)
 {
 	int64_t started_ms = mp_clock_mono_ms();
-	struct audit_report report = {0};
+	struct audit_report fresh = {.head.until_ms = order->head_until_ms != 0
+							      ? order->head_until_ms
+							      : last_midnight_ms(order->now_ms)};
+	struct audit_report report = fresh;
 	struct audit audit = {
 		.db = db,
-		.recent_from_ms = now_ms - RECENT_MS,
+		.is_canceled = order->is_canceled,
+		.recent_from_ms = order->now_ms - RECENT_MS,
 		.report_arena = arena,
 		.report = &report,
 	};
@@ -266,11 +328,13 @@ enum mp_rc audit_run(const struct wallet_db *db, int64_t now_ms, struct mp_arena
 	enum mp_rc rc = run(&audit);
 	if (rc == MP_OK && !report.ok) {
 		/* Once more, to say what it is; or that it was only slow to be written. */
-		report = (struct audit_report){0};
+		int64_t now_ms = order->now_ms + (mp_clock_mono_ms() - started_ms);
+		report = fresh;
 		audit = (struct audit){
 			.db = db,
+			.is_canceled = order->is_canceled,
 			.thorough = true,
-			.recent_from_ms = now_ms + (mp_clock_mono_ms() - started_ms) - RECENT_MS,
+			.recent_from_ms = now_ms - RECENT_MS,
 			.report_arena = arena,
 			.report = &report,
 		};

@@ -21,6 +21,7 @@
 
 struct audit {
 	const struct wallet_db *db;
+	const atomic_bool *is_canceled; /* or NULL */
 	bool thorough;
 	struct mp_arena *rows;	 /* a page of the walk */
 	struct mp_arena *page;	 /* a page of an account's entries */

@@ -24,7 +24,7 @@ static json_t *funding_to_json(const struct wallet *wallet, const struct wallet_
 	return NULL;
 }
 
-static enum mp_rc read_time(struct mp_request *req, const char *name, int64_t *out_ms)
+enum mp_rc wallet_read_time(struct mp_request *req, const char *name, int64_t *out_ms)
 {
 	const struct mp_field_errors *errors = mp_request_field_errors(req);
 	const char *text = mp_request_query(req, name);
@@ -45,8 +45,8 @@ enum mp_rc wallet_get_fundings(struct mp_request *req, struct mp_response *res, 
 	int failed = 0;
 
 	enum mp_rc rc = mp_request_page(req, &query.limit, &query.after);
-	enum mp_rc from = read_time(req, "from", &query.from_ms);
-	enum mp_rc to = read_time(req, "to", &query.to_ms);
+	enum mp_rc from = wallet_read_time(req, "from", &query.from_ms);
+	enum mp_rc to = wallet_read_time(req, "to", &query.to_ms);
 	if (rc == MP_OK)
 		rc = from != MP_OK ? from : to;
 	if (rc == MP_OK)

@@ -1,6 +1,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "auditor.h"
 #include "service/parts.h"
 #include "wallet.h"
 #include "wallet_events.h"
@@ -14,6 +15,8 @@ struct config {
 	int64_t queue_max;
 	int64_t cache_accounts;
 	int64_t committers;
+	int64_t audit_every_s;
+	bool audit_only;
 };
 
 #define FIELD(name) offsetof(struct config, name)
@@ -31,6 +34,11 @@ static const struct mp_setting settings[] = {
 	{"COMMITTERS", MP_SETTING_INT, "0", FIELD(committers), .min = 0,
 		.max = COMMITTER_THREADS_MAX,
 		.help = "batches in flight at once; 0: 1 on rocksdb, 8 on dynamodb"},
+	{"AUDIT_EVERY_S", MP_SETTING_INT, "0", FIELD(audit_every_s), .min = 0, .max = 604800,
+		.help = "seconds between audits that nobody asks for, the first at the start; 0: "
+			"none"},
+	{"AUDIT_ONLY", MP_SETTING_BOOL, "false", FIELD(audit_only),
+		.help = "tells no events: for a copy that only audits, and may not write"},
 };
 
 static struct config config;
@@ -38,6 +46,7 @@ static struct config config;
 static struct {
 	struct mp_outbox *outbox;
 	struct wallet *wallet;
+	struct auditor *auditor;
 } parts;
 
 /* A write to a table far away takes its time, whatever is in it; RocksDB gathers by itself. */
@@ -82,12 +91,18 @@ static enum mp_rc start(struct mp_service *service, void **out_app, char reterr[
 
 static enum mp_rc run(struct mp_service *service, char reterr[256])
 {
-	return mp_service_because(
-		mp_outbox_start(parts.outbox), "The outbox's relay does not start.", reterr);
+	enum mp_rc rc = config.audit_only ? MP_OK : mp_outbox_start(parts.outbox);
+
+	if (rc != MP_OK)
+		return mp_service_because(rc, "The outbox's relay does not start.", reterr);
+	if (config.audit_every_s > 0)
+		rc = auditor_open(parts.wallet, config.audit_every_s, &parts.auditor);
+	return mp_service_because(rc, "The auditor does not start.", reterr);
 }
 
 static void stop(void)
 {
+	auditor_close(parts.auditor);
 	wallet_close(parts.wallet);
 	mp_outbox_close(parts.outbox);
 }

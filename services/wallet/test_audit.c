@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include "audit_recent.h"
+#include "auditor.h"
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "ledger.h"
+#include "metrics/metrics.h"
 #include "test_world.h"
 #include "wallet_items_db.h"
 
@@ -297,8 +299,8 @@ static void assert_every_damage_is_found(int64_t later_ms)
 		const struct wallet_db db = {.store = world.store, .outbox = world.outbox};
 		struct audit_report report;
 		damages[i].damage();
-		assert_int_equal(
-			audit_run(&db, mp_clock_ms() + later_ms, world.arena, &report), MP_OK);
+		const struct audit_order order = {.now_ms = mp_clock_ms() + later_ms};
+		assert_int_equal(audit_run(&db, &order, world.arena, &report), MP_OK);
 		if (report.ok || !says(&report, damages[i].says)) {
 			print_error("not found: %s\n", damages[i].what);
 			for (size_t p = 0; p < report.problems_count; p++)
@@ -465,6 +467,124 @@ static void partials_that_come_to_zero_are_forgotten(void **state)
 	audit_recent_free(recent);
 }
 
+/* --- the head --- */
+
+static struct audit_head head_until(int64_t until_ms)
+{
+	const struct wallet_db db = {.store = world.store, .outbox = world.outbox};
+	const struct audit_order order = {.now_ms = mp_clock_ms(), .head_until_ms = until_ms};
+	struct audit_report report;
+
+	assert_int_equal(audit_run(&db, &order, world.arena, &report), MP_OK);
+	assert_true(report.ok);
+	assert_int_equal(report.head.until_ms, until_ms);
+	return report.head;
+}
+
+static bool head_equal(const struct audit_head *a, const struct audit_head *b)
+{
+	return a->entries == b->entries && memcmp(a->sum, b->sum, sizeof(a->sum)) == 0;
+}
+
+static void the_head_at_a_time_stays_what_it_was(void **state)
+{
+	int64_t until_ms = mp_clock_ms() + 1;
+	struct wallet_transfer more = world_transfer(&world, HISTORY, "psp", "ada", 1);
+
+	(void)usleep(5000);
+	struct audit_head before = head_until(until_ms);
+	assert_int_equal(before.entries, world_audit(&world).entries);
+	world_do(&world, &more);
+	struct audit_head same = head_until(until_ms);
+	assert_true(head_equal(&before, &same));
+	struct audit_head later = head_until(mp_clock_ms() + 1);
+	assert_int_equal(later.entries, before.entries + 2);
+	assert_memory_not_equal(later.sum, before.sum, sizeof(later.sum));
+	struct audit_head at_first = head_until(1);
+	assert_int_equal(at_first.entries, 0);
+}
+
+static void the_head_is_the_sum_of_the_accounts_chains(void **state)
+{
+	uint8_t expected[WALLET_CHAIN_BYTES] = {0};
+	struct world small;
+
+	world_open(&small, NULL);
+	struct wallet_transfer one = world_transfer(&small, 1, "psp", "ada", 700);
+	world_do(&small, &one);
+	struct wallet_transfer two = world_transfer(&small, 2, "ada", "bob", 300);
+	world_do(&small, &two);
+	const struct wallet_db db = {.store = small.store, .outbox = small.outbox};
+	struct wallet_account accounts[] = {
+		{.key = one.legs[0].from}, {.key = one.legs[0].to}, {.key = two.legs[0].to}};
+	struct wallet_account *pointers[] = {&accounts[0], &accounts[1], &accounts[2]};
+	assert_int_equal(wallet_db_accounts_get(&db, pointers, 3, small.arena), MP_OK);
+	for (size_t i = 0; i < 3; i++) {
+		unsigned carry = 0;
+		for (size_t at = WALLET_CHAIN_BYTES; at-- > 0; carry >>= 8) {
+			carry += (unsigned)expected[at] + accounts[i].chain[at];
+			expected[at] = (uint8_t)carry;
+		}
+	}
+	const struct audit_order order = {
+		.now_ms = mp_clock_ms(), .head_until_ms = mp_clock_ms() + 1000};
+	struct audit_report report;
+	assert_int_equal(audit_run(&db, &order, small.arena, &report), MP_OK);
+	assert_int_equal(report.head.entries, 4);
+	assert_memory_equal(report.head.sum, expected, sizeof(expected));
+	world_close(&small);
+}
+
+static void the_usual_head_is_that_of_a_midnight_over_by_an_hour(void **state)
+{
+	static const struct {
+		const char *now;
+		const char *until;
+	} cases[] = {
+		{"2026-11-23T12:00:00.000Z", "2026-11-23T00:00:00.000Z"},
+		{"2026-11-23T01:00:00.000Z", "2026-11-23T00:00:00.000Z"},
+		{"2026-11-23T00:59:59.999Z", "2026-11-22T00:00:00.000Z"},
+	};
+	const struct wallet_db db = {.store = world.store, .outbox = world.outbox};
+	int failures = 0;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct audit_order order = {0};
+		struct audit_report report;
+		int64_t until_ms = 0;
+		assert_int_equal(mp_time_parse(cases[i].now, &order.now_ms), MP_OK);
+		assert_int_equal(mp_time_parse(cases[i].until, &until_ms), MP_OK);
+		assert_int_equal(audit_run(&db, &order, world.arena, &report), MP_OK);
+		failures += report.head.until_ms != until_ms;
+	}
+	assert_int_equal(failures, 0);
+}
+
+static void a_canceled_audit_ends(void **state)
+{
+	const struct wallet_db db = {.store = world.store, .outbox = world.outbox};
+	const atomic_bool is_canceled = true;
+	const struct audit_order order = {.now_ms = mp_clock_ms(), .is_canceled = &is_canceled};
+	struct audit_report report = {.transfers = -1};
+
+	assert_int_equal(audit_run(&db, &order, world.arena, &report), MP_UNAVAILABLE);
+	assert_int_equal(report.transfers, -1);
+}
+
+static void an_auditor_audits_until_it_is_closed(void **state)
+{
+	struct auditor *auditor = NULL;
+	struct mp_metric *ended = mp_gauge("moneypal_audit_ended_seconds", NULL, "");
+
+	mp_metric_set(ended, 0);
+	assert_int_equal(auditor_open(world.wallet, 3600, &auditor), MP_OK);
+	for (int i = 0; i < 3000 && mp_metric_value(ended) == 0; i++)
+		(void)usleep(10000);
+	assert_true(mp_metric_value(ended) > 0);
+	auditor_close(auditor);
+	auditor_close(NULL);
+}
+
 int main(void)
 {
 #define WORLD_TEST(test) cmocka_unit_test_setup_teardown(test, open_world, close_world)
@@ -476,6 +596,11 @@ int main(void)
 		WORLD_TEST(a_statement_is_whole_while_pages_are_turned),
 		WORLD_TEST(an_unopened_account_reads_as_empty),
 		cmocka_unit_test(partials_that_come_to_zero_are_forgotten),
+		WORLD_TEST(the_head_at_a_time_stays_what_it_was),
+		cmocka_unit_test(the_head_is_the_sum_of_the_accounts_chains),
+		WORLD_TEST(the_usual_head_is_that_of_a_midnight_over_by_an_hour),
+		WORLD_TEST(a_canceled_audit_ends),
+		WORLD_TEST(an_auditor_audits_until_it_is_closed),
 	};
 
 	if (mp_crypto_init() != MP_OK)

@@ -117,7 +117,7 @@ static void an_audit_without_memory_says_so(void **state)
 	for (; rc != MP_OK; n++) {
 		assert_int_equal(report.transfers, -1);
 		mp_alloc_fail_after(n);
-		rc = audit_run(&db, noon(), world.arena, &report);
+		rc = audit_run(&db, &(struct audit_order){.now_ms = noon()}, world.arena, &report);
 		mp_alloc_fail_never();
 		assert_true(rc == MP_OK || rc == MP_NOMEM);
 	}

@@ -414,6 +414,16 @@ static void the_audit_reports(void **state)
 	assert_true(json_is_true(json_object_get(json, "ok")));
 	assert_text(json_array_get(json_object_get(json, "currencies"), 0), "total", "0.00");
 	assert_int_equal(json_array_size(json_object_get(json, "problems")), 0);
+	/* Nothing was there at the last midnight; by the year 2100 all is. */
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(json, "head"), "entries")), 0);
+	assert_int_equal(
+		call("GET", "/v1/audit?head_until=2100-01-01T00:00:00Z", "audit", NULL, &json),
+		200);
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(json, "head"), "entries")), 2);
+	assert_text(json_object_get(json, "head"), "until", "2100-01-01T00:00:00.000Z");
+	assert_int_equal(call("GET", "/v1/audit?head_until=yesterday", "audit", NULL, &json), 422);
 }
 
 static void a_store_that_cannot_write_is_told_and_repeatable(void **state)

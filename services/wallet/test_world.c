@@ -209,7 +209,7 @@ struct audit_report world_audit(struct world *world)
 {
 	struct audit_report report;
 
-	assert_int_equal(wallet_audit(world->wallet, world->arena, &report), MP_OK);
+	assert_int_equal(wallet_audit(world->wallet, 0, world->arena, &report), MP_OK);
 	return report;
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/crypto.h"
+#include "log/log.h"
 #include "metrics/metrics.h"
 #include "notices.h"
 
@@ -14,6 +16,7 @@ struct wallet {
 	uint32_t psp_shards;
 	struct committer *committer;
 	atomic_flag auditing;
+	atomic_bool audits_end;
 };
 
 enum mp_rc wallet_open(const struct wallet_config *config, struct wallet **out_wallet)
@@ -176,15 +179,44 @@ static void tell_audit(const struct audit_report *report)
 		mp_clock_ms() / 1000);
 }
 
-enum mp_rc wallet_audit(
-	struct wallet *wallet, struct mp_arena *arena, struct audit_report *out_report)
+/* Where the log is kept, and the ledger is not: a history that was rewritten has another head. */
+static void log_audit(const struct audit_report *report)
 {
+	char until[MP_TIME_TEXT_SIZE];
+	char sum[2 * WALLET_CHAIN_BYTES + 1];
+
+	mp_time_format(report->head.until_ms, until);
+	mp_hex(report->head.sum, sizeof(report->head.sum), sum);
+	for (size_t i = 0; i < report->problems_count; i++)
+		mp_log(MP_LOG_ERROR, "audit_problem", MP_TEXT("problem", report->problems[i]));
+	mp_log(MP_LOG_INFO, "audited", MP_TEXT("ok", report->ok ? "yes" : "no"),
+		MP_INT("accounts", report->accounts), MP_INT("entries", report->entries),
+		MP_TEXT("head_until", until), MP_INT("head_entries", report->head.entries),
+		MP_TEXT("head", sum));
+}
+
+void wallet_end_audits(struct wallet *wallet)
+{
+	atomic_store(&wallet->audits_end, true);
+}
+
+enum mp_rc wallet_audit(struct wallet *wallet, int64_t head_until_ms, struct mp_arena *arena,
+	struct audit_report *out_report)
+{
+	const struct audit_order order = {
+		.now_ms = mp_clock_ms(),
+		.head_until_ms = head_until_ms,
+		.is_canceled = &wallet->audits_end,
+	};
+
 	/* It reads everything and takes its time and memory: one at once is enough for all. */
 	if (atomic_flag_test_and_set(&wallet->auditing))
 		return MP_BUSY;
-	enum mp_rc rc = audit_run(&wallet->db, mp_clock_ms(), arena, out_report);
-	if (rc == MP_OK)
+	enum mp_rc rc = audit_run(&wallet->db, &order, arena, out_report);
+	if (rc == MP_OK) {
 		tell_audit(out_report);
+		log_audit(out_report);
+	}
 	atomic_flag_clear(&wallet->auditing);
 	return rc;
 }

@@ -67,8 +67,14 @@ enum mp_rc wallet_fundings(struct wallet *wallet, const struct fundings_query *q
 enum mp_rc wallet_tell_again(void *wallet, struct mp_arena *arena, const struct mp_id *user_id,
 	int64_t from_ms, const char *cursor, size_t *out_told, const char **out_next) MP_MUST_CHECK;
 
-/* See audit_run. MP_BUSY while another one runs. */
-enum mp_rc wallet_audit(struct wallet *wallet, struct mp_arena *arena,
+/*
+ * See audit_run. Its end is told by metrics and in the log. MP_BUSY while another one runs.
+ * head_until_ms: the time of the ledger's head; 0: the usual one.
+ */
+enum mp_rc wallet_audit(struct wallet *wallet, int64_t head_until_ms, struct mp_arena *arena,
 	struct audit_report *out_report) MP_MUST_CHECK;
+
+/* From now on audits, also the one that runs, end with MP_UNAVAILABLE. */
+void wallet_end_audits(struct wallet *wallet);
 
 #endif

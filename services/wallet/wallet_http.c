@@ -1,3 +1,4 @@
+#include "base/crypto.h"
 #include "wallet_http.h"
 
 #include "http_server/republish.h"
@@ -163,14 +164,35 @@ static json_t *total_to_json(
 	return json;
 }
 
+static json_t *head_to_json(const struct audit_head *head)
+{
+	char sum[2 * WALLET_CHAIN_BYTES + 1];
+	json_t *json = json_object();
+
+	mp_hex(head->sum, sizeof(head->sum), sum);
+	int failed = mp_json_set_time(json, "until", head->until_ms);
+	failed |= mp_json_set_int(json, "entries", head->entries);
+	failed |= mp_json_set_text(json, "sum", sum);
+	if (failed != 0) {
+		json_decref(json);
+		return NULL;
+	}
+	return json;
+}
+
 /* GET /v1/audit */
 static enum mp_rc get_audit(struct mp_request *req, struct mp_response *res, void *ctx)
 {
 	struct wallet *wallet = ctx;
 	struct audit_report report;
+	int64_t head_until_ms = 0;
 	int failed = 0;
 
-	enum mp_rc rc = wallet_audit(wallet, mp_request_arena(req), &report);
+	enum mp_rc rc = MP_OK;
+	if (mp_request_query(req, "head_until") != NULL)
+		rc = wallet_read_time(req, "head_until", &head_until_ms);
+	if (rc == MP_OK)
+		rc = wallet_audit(wallet, head_until_ms, mp_request_arena(req), &report);
 	if (rc != MP_OK)
 		return rc;
 	json_t *json = json_object();
@@ -185,6 +207,7 @@ static enum mp_rc get_audit(struct mp_request *req, struct mp_response *res, voi
 	failed |= mp_json_set_int(json, "entries", report.entries);
 	failed |= mp_json_set_int(json, "transfers", report.transfers);
 	failed |= mp_json_set_bool(json, "ok", report.ok);
+	failed |= json_object_set_new(json, "head", head_to_json(&report.head));
 	failed |= json_object_set_new(json, "currencies", totals);
 	failed |= json_object_set_new(json, "problems", problems);
 	if (failed != 0) {

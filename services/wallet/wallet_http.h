@@ -17,6 +17,9 @@ enum mp_rc wallet_post_transfers(struct mp_request *req, struct mp_response *res
 enum mp_rc wallet_get_transfer(struct mp_request *req, struct mp_response *res, void *ctx);
 
 /* fundings_http.c */
+/* A time in the query. MP_INVALID, told as a field's error: it is missing, or none. */
+enum mp_rc wallet_read_time(
+	struct mp_request *req, const char *name, int64_t *out_ms) MP_MUST_CHECK;
 enum mp_rc wallet_get_fundings(struct mp_request *req, struct mp_response *res, void *ctx);
 
 #endif
