@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 
@@ -142,6 +142,14 @@ test('a role is for one service account of one cluster', () => {
       },
     });
   }
+});
+
+test('every service account of the manifests has its role, but for the gateway, which asks AWS for nothing', () => {
+  const base = new URL('../../k8s/base/', import.meta.url);
+  const accounts = readdirSync(base)
+    .map((name) => readFileSync(new URL(name, base), 'utf8'))
+    .flatMap((text) => [...text.matchAll(/^ +serviceAccountName: (\S+)$/gm)].map((found) => found[1]));
+  assert.deepEqual(accounts.sort(), [...SERVICES, AUDITOR, 'gateway'].sort());
 });
 
 test('GitHub becomes a role only for one audience, one repository and one environment', () => {
