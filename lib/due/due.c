@@ -240,7 +240,8 @@ static enum mp_rc scan_partition(struct mp_due *due, int partition, struct scan 
 	char pk[KIND_BYTES_MAX + 16];
 	char sk_min[TIME_DIGITS + 2];
 	char sk_max[TIME_DIGITS + 2];
-	const struct mp_query query = {.pk = pk,
+	char after[MP_KEY_BYTES_MAX + 1];
+	struct mp_query query = {.pk = pk,
 		.sk_min = scan->full ? NULL : sk_min,
 		.sk_max = sk_max,
 		.limit = PAGE_ROWS};
@@ -256,10 +257,16 @@ static enum mp_rc scan_partition(struct mp_due *due, int partition, struct scan 
 			sk_max, sizeof(sk_max), "%0*lld$", TIME_DIGITS, (long long)scan->now_ms);
 	if (rc != MP_OK)
 		return rc;
-	mp_arena_reset(due->scan_arena);
-	rc = mp_store_query(due->store, &query, due->scan_arena, &page);
-	if (rc == MP_OK)
-		list_rows(due, partition, &page, scan);
+	size_t first = scan->count;
+	do { /* until one can be done: a page may hold nothing but broken rows */
+		mp_arena_reset(due->scan_arena);
+		rc = mp_store_query(due->store, &query, due->scan_arena, &page);
+		if (rc == MP_OK)
+			list_rows(due, partition, &page, scan);
+		if (rc == MP_OK && page.more)
+			rc = mp_text_copy(after, sizeof(after), page.last_sk);
+		query.after = after;
+	} while (rc == MP_OK && page.more && scan->count == first);
 	return rc;
 }
 
