@@ -27,11 +27,22 @@ def make_random(folder):
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _make_once(folder / "stripe_secret_key", "sk_test_" + secrets.token_hex(24))
     _make_once(folder / "stripe_webhook_secret", "whsec_" + secrets.token_hex(24))
-    _make_once(folder / "rabbitmq_password", secrets.token_hex(24))
-    _make_once(folder / "erlang_cookie", secrets.token_hex(24))
+    make_named(folder, "rabbitmq_password")
+    make_named(folder, "erlang_cookie")
     _make_once(folder / "aws_secret_access_key", secrets.token_hex(20))
+    make_clients(folder)
+
+
+def make_named(folder, name):
+    """One that is random and nothing else."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_once(folder / name, secrets.token_hex(24))
+
+
+def make_clients(folder):
+    """Those by which services know one another, and the user service's list of them."""
     for client in CLIENTS:
-        _make_once(folder / f"client_{client}", secrets.token_hex(24))
+        make_named(folder, f"client_{client}")
     _write_clients(folder)
 
 
