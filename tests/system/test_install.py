@@ -101,6 +101,13 @@ def test_systemd_takes_the_units_as_they_are(root, analyze):
     assert "ProtectSytem" in analyze("verify", "moneypal-user.service")[1]
 
 
+def test_the_target_brings_every_service(root):
+    target = (root / UNITS / "moneypal.target").read_text()
+    wanted = {name for line in target.splitlines() if line.startswith("Wants=")
+              for name in line.removeprefix("Wants=").split()}
+    assert wanted == {name for name in units_in(root) if name.endswith(".service")}
+
+
 def test_services_are_locked_in(root, analyze):
     services = [name for name in units_in(root) if name.endswith(".service")]
     threshold = f"--threshold={int(EXPOSURE_MAX * 10)}"
