@@ -31,7 +31,7 @@ class Failed(Exception):
 
 def run(*command, **options):
     """A command that has to succeed; its output."""
-    options = {"check": False, "text": True, "capture_output": True, "timeout": 300, **options}
+    options = {"check": False, "text": True, "capture_output": True, "timeout": 330, **options}
     try:
         done = subprocess.run([str(word) for word in command], **options)
     except subprocess.TimeoutExpired:
