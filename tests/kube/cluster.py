@@ -1,8 +1,8 @@
 """A real Kubernetes on this machine: one node, everything in one folder, nothing left at its end.
 
 It needs root, the programs that tools/kube-binaries builds, and Debian's etcd, containerd, runc and
-CNI plugins. It has network addresses of its own (10.244.0.0/24 and 10.96.0.0/24) and a bridge. All of
-it gives way to what else the machine does.
+CNI plugins. It has network addresses of its own (10.244.0.0/24 and 10.96.0.0/24) and a bridge. All
+of it gives way to what else the machine does.
 """
 
 import json
@@ -83,7 +83,8 @@ class Cluster:
         self._start_kubelet()
         self._start_names()
         wait_for("the node", lambda: "True" in self.kubectl(
-            "get", "nodes", "-o", 'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}'))
+            "get", "nodes", "-o",
+            'jsonpath={.items[*].status.conditions[?(@.type=="Ready")].status}'))
 
     def kubectl(self, *arguments, **options):
         return run(self.programs / "kubectl", "--kubeconfig", self.folder / "admin.conf",

@@ -1,4 +1,4 @@
-"""Payments from wallet to wallet, one after another in some threads, while something else happens."""
+"""Payments from wallet to wallet, one after another in some threads, while other things happen."""
 
 import sys
 import threading
@@ -63,7 +63,8 @@ class Load:
         deadline = time.monotonic() + REPEAT_S_MAX
         while True:
             # A connection for each call, as a new client has.
-            answer = requests.post(f"{self.base}/v1/payments", json=body, headers=headers, timeout=30)
+            answer = requests.post(f"{self.base}/v1/payments", json=body, headers=headers,
+                                   timeout=30)
             if answer.status_code == 201:
                 return answer.json()["id"]
             assert answer.status_code == 503 and time.monotonic() < deadline, (
