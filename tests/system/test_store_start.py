@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -42,46 +41,52 @@ class Database(BaseHTTPRequestHandler):
         pass
 
 
-def database(port, told):
-    server = ThreadingHTTPServer(("127.0.0.1", port), Database)
-    server.daemon_threads, server.told = True, told
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server
+@pytest.fixture
+def database():
+    """At a port of its own from the start on, and away until it is to come."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Database, bind_and_activate=False)
+    server.server_bind()
+    server.daemon_threads = True
+    yield server
+    if hasattr(server, "told"):
+        server.shutdown()
+    server.server_close()
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+def come(database, told):
+    database.told = told
+    database.server_activate()
+    threading.Thread(target=database.serve_forever, daemon=True).start()
 
 
 class Start:
-    """A service on a DynamoDB at a port of this machine. What it logs is in `log`."""
+    """A service on a database. What it logs is in `log`."""
 
-    def __init__(self, folder, port, wait_s, **more):
-        self.base = f"http://127.0.0.1:{free_port()}"
+    def __init__(self, folder, database, wait_s, **more):
         self.log = folder / f"{wait_s}.log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 ["/usr/bin/setpriv", "--pdeathsig", "KILL", PROGRAM], stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, env={
-                    "LISTEN": self.base.removeprefix("http://"), "STORE": "dynamodb",
-                    "DYNAMODB_ENDPOINT": f"http://127.0.0.1:{port}", "AWS_REGION": "eu-central-1",
+                    "LISTEN": "127.0.0.1:0", "STORE": "dynamodb", "AWS_REGION": "eu-central-1",
+                    "DYNAMODB_ENDPOINT": f"http://127.0.0.1:{database.server_port}",
                     "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
                     "STORE_WAIT_S": str(wait_s), "PUBLIC_URL": "http://127.0.0.1:1",
                     "AMQP_URL": "amqp://guest:guest@127.0.0.1:1/",
                     "JWKS_URL": "http://127.0.0.1:1/jwks.json", **more})
 
-    def events(self):
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
+    def events(self, name):
+        lines = self.log.read_text().splitlines(keepends=True)
+        return [event for event in map(json.loads, (line for line in lines if line.endswith("\n")))
+                if event["event"] == name]
 
     def waits(self):
-        return [event for event in self.events() if event["event"] == "store_awaited"]
+        return self.events("store_awaited")
 
     def refused(self):
         """Its exit status, and the sentence."""
         status = self.process.wait(30)
-        return status, next(event["reason"] for event in self.events()
-                            if event["event"] == "not_started")
+        return status, self.events("not_started")[0]["reason"]
 
 
 @pytest.fixture
@@ -98,25 +103,23 @@ def start(tmp_path):
         each.process.wait()
 
 
-def test_a_database_that_comes_later_is_waited_for(start):
-    port = free_port()
-    service = start(port, 300)
+def test_a_database_that_comes_later_is_waited_for(start, database):
+    service = start(database, 300)
     waits = wait_for(service.waits, bool, "a line that it waits", 30)
-    assert waits[0]["reason"] == f"DynamoDB at http://127.0.0.1:{port} cannot be reached."
-    server = database(port, TABLE)
-    try:
-        wait_for(lambda: "listening" in [event["event"] for event in service.events()], bool,
-                 "a start", 30)
-        assert requests.get(service.base + "/healthz", timeout=10).status_code == 200
-    finally:
-        server.shutdown()
-        server.server_close()
+    assert waits[0]["reason"] == away(database)
+    come(database, TABLE)
+    listening = wait_for(lambda: service.events("listening"), bool, "a start", 30)
+    health = requests.get(f"http://127.0.0.1:{listening[0]['port']}/healthz", timeout=10)
+    assert health.status_code == 200
 
 
-def test_one_that_does_not_come_is_given_up_in_one_sentence_and_who_waits_can_be_ended(start):
-    port = free_port()
-    impatient, patient = start(port, 0), start(port, 300)
-    assert impatient.refused() == (1, f"DynamoDB at http://127.0.0.1:{port} cannot be reached.")
+def away(database):
+    return f"DynamoDB at http://127.0.0.1:{database.server_port} cannot be reached."
+
+
+def test_one_that_does_not_come_is_given_up_in_one_sentence_and_who_waits_can_be_ended(start, database):
+    impatient, patient = start(database, 0), start(database, 300)
+    assert impatient.refused() == (1, away(database))
     assert impatient.waits() == []
     wait_for(patient.waits, bool, "a line that it waits", 30)
     patient.process.send_signal(signal.SIGTERM)
@@ -125,18 +128,14 @@ def test_one_that_does_not_come_is_given_up_in_one_sentence_and_who_waits_can_be
 
 @pytest.mark.parametrize("told, sentence", [
     (NO_TABLE, "There is no table moneypal-wallet"), (OTHER_KEYS, "has another key schema")])
-def test_what_waiting_does_not_mend_is_told_at_once(start, told, sentence):
-    server = database(0, told)
-    try:
-        service = start(server.server_port, 300)
-        status, reason = service.refused()
-        assert status == 1 and sentence in reason
-    finally:
-        server.shutdown()
-        server.server_close()
+def test_what_waiting_does_not_mend_is_told_at_once(start, database, told, sentence):
+    come(database, told)
+    service = start(database, 300)
+    status, reason = service.refused()
+    assert status == 1 and sentence in reason and service.waits() == []
 
 
-def test_missing_credentials_are_told_at_once(start):
-    service = start(free_port(), 300, AWS_ACCESS_KEY_ID="")
+def test_missing_credentials_are_told_at_once(start, database):
+    service = start(database, 300, AWS_ACCESS_KEY_ID="")
     status, reason = service.refused()
     assert status == 1 and "There are no AWS credentials" in reason
