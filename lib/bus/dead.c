@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "bus/bus.h"
 #include "bus/confirms.h"
+#include "json/json.h"
 
 #define QUIET_MS 3000 /* letters that were there at the beginning come within this time */
 #define CONFIRM_MS 10000
@@ -182,13 +183,32 @@ static enum mp_rc replay(struct visit *visit, const struct mp_amqp_content *cont
 	return rc;
 }
 
+/*
+ * As the event itself says: the broker only knows by which key it came here last, and that is the
+ * queue's name when it was replayed. Texts are the event's.
+ */
+static const char *type_of(const struct mp_amqp_content *content, json_t **out_event)
+{
+	const char *key = content->dead.routing_key;
+	char reason[160];
+
+	if (content->body != NULL &&
+		mp_json_parse(content->body, content->body_size, out_event, reason) == MP_OK) {
+		const char *type = json_string_value(json_object_get(*out_event, "type"));
+
+		if (type != NULL && !mp_text_has_control(type))
+			return type;
+	}
+	return key[0] != '\0' ? key : content->routing_key;
+}
+
 static enum mp_rc visit_letter(struct visit *visit, const struct mp_amqp_content *content,
 	mp_dead_visitor visitor, void *ctx)
 {
-	const char *type = content->dead.routing_key;
+	json_t *event = NULL;
 	const struct mp_dead_letter letter = {
 		.id = content->message_id,
-		.type = type[0] != '\0' ? type : content->routing_key,
+		.type = type_of(content, &event),
 		.reason = content->dead.reason,
 		.time = content->dead.time,
 		.body = content->body,
@@ -197,6 +217,7 @@ static enum mp_rc visit_letter(struct visit *visit, const struct mp_amqp_content
 
 	visit->count.visited++;
 	enum mp_dead_choice choice = visitor(ctx, &letter);
+	json_decref(event);
 	if (choice == MP_DEAD_KEEP || content->body == NULL)
 		return MP_OK;
 	if (choice == MP_DEAD_REPLAY)

@@ -165,7 +165,7 @@ static size_t take_hints(struct mp_outbox *outbox)
 	}
 	bool back = outbox->away && !outbox->relay.down;
 	if (back || (outbox->overflow && !outbox->relay.down))
-		outbox->relay.next_sweep_ms = 0;
+		mp_relay_want_sweep(&outbox->relay);
 	outbox->overflow = false;
 	outbox->away = outbox->relay.down;
 	pthread_mutex_unlock(&outbox->mutex);

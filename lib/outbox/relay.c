@@ -254,14 +254,20 @@ void mp_relay_ids(struct mp_relay *relay, struct mp_id *ids, size_t count)
 	if (rc == MP_OK)
 		rc = relay_items(relay, relay->items, unique);
 	if (rc != MP_OK)
-		relay->next_sweep_ms = 0; /* what is left over is found there */
+		mp_relay_want_sweep(relay); /* what is left over is found there */
 }
 
 /* --- sweeping --- */
 
+void mp_relay_want_sweep(struct mp_relay *relay)
+{
+	relay->sweep_wanted = true;
+}
+
 static void begin_sweep(struct mp_relay *relay)
 {
 	relay->sweeping = true;
+	relay->sweep_wanted = false;
 	relay->partition = 0;
 	relay->after[0] = '\0';
 	relay->page_limit = MP_RELAY_BATCH_MAX;
@@ -383,7 +389,8 @@ static bool may_sweep(struct mp_relay *relay, int64_t now_ms)
 	if (!relay->shared || mp_lease_hold(&relay->lease, wall_ms, &again_ms))
 		return true;
 	relay->next_sweep_ms = now_ms + (again_ms - wall_ms);
-	relay->down = false; /* no sweep of ours finds out: the next commit does */
+	relay->sweep_wanted = false; /* the other one's cover it */
+	relay->down = false;	     /* no sweep of ours finds out: the next commit does */
 	return false;
 }
 
@@ -405,7 +412,8 @@ bool mp_relay_sweep_step(struct mp_relay *relay, int64_t now_ms)
 	struct mp_page page;
 
 	if (!relay->sweeping) {
-		if (now_ms < relay->next_sweep_ms || !may_sweep(relay, now_ms))
+		bool due = relay->sweep_wanted || now_ms >= relay->next_sweep_ms;
+		if (!due || !may_sweep(relay, now_ms))
 			return false;
 		begin_sweep(relay);
 	}

@@ -56,6 +56,7 @@ struct mp_relay {
 	char after[MP_KEY_BYTES_MAX + 1]; /* within this sweep only; "" at a partition's start */
 	size_t page_limit;
 	int64_t next_sweep_ms; /* monotonic */
+	bool sweep_wanted;     /* a whole one, at once: behind the one under way */
 	int pause_ms;	       /* before the next sweep; grows while rows are refused */
 	size_t refused;	       /* rows of this sweep that could not be published */
 	size_t found;
@@ -79,6 +80,9 @@ void mp_relay_done(struct mp_relay *relay);
 
 /* Publishes and erases these rows, as far as they are still there. ids is put in order. */
 void mp_relay_ids(struct mp_relay *relay, struct mp_id *ids, size_t count);
+
+/* There may be rows that no sweep has looked for yet. */
+void mp_relay_want_sweep(struct mp_relay *relay);
 
 /* Does the next step of a sweep, when one is due by now_ms or under way; false: nothing to do. */
 bool mp_relay_sweep_step(struct mp_relay *relay, int64_t now_ms);

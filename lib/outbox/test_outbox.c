@@ -658,6 +658,37 @@ static void ids_spread_over_the_partitions(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+static int steps_of_sweeps(struct mp_relay *relay, int64_t now_ms)
+{
+	int steps = 0;
+
+	while (mp_relay_sweep_step(relay, now_ms))
+		steps++;
+	return steps;
+}
+
+static void a_sweep_that_is_asked_for_during_another_follows_at_once(void **state)
+{
+	static struct mp_relay relay;
+	struct fixture *f = *state;
+	const struct mp_outbox_config config = {
+		.store = f->place.store, .source = "/moneypal/test"};
+	const struct mp_wire wire = {
+		.publish = fake_publish, .idle = fake_idle, .close = fake_close, .ctx = &f->broker};
+	const int64_t now_ms = 1000000;
+
+	assert_int_equal(mp_relay_init(&relay, &config, &wire), MP_OK);
+	int whole = steps_of_sweeps(&relay, now_ms);
+	assert_true(whole >= MP_OUTBOX_PARTITIONS);
+	assert_int_equal(steps_of_sweeps(&relay, now_ms), 0); /* after its pause */
+	mp_relay_want_sweep(&relay);
+	assert_true(mp_relay_sweep_step(&relay, now_ms));
+	mp_relay_want_sweep(&relay); /* there may be something where it has been */
+	assert_int_equal(1 + steps_of_sweeps(&relay, now_ms), 2 * whole);
+	assert_int_equal(steps_of_sweeps(&relay, now_ms), 0);
+	mp_relay_done(&relay);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -675,6 +706,7 @@ int main(void)
 		TEST(rows_that_are_no_event_are_told_once_and_passed),
 		TEST(encoder_makes_the_data_and_its_trouble_is_its_events_alone),
 		TEST(rows_too_large_for_one_page_are_read_in_smaller_ones),
+		TEST(a_sweep_that_is_asked_for_during_another_follows_at_once),
 		TEST(outbox_that_was_never_started_closes),
 		TEST(maps_become_objects),
 		cmocka_unit_test(ids_spread_over_the_partitions),

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "base/trace.h"
 #include "email_message.h"
@@ -17,6 +18,7 @@ struct sending {
 	struct mp_arena *arena;
 	struct email_mail *mail;
 	int64_t now_ms;
+	int64_t began_mono_ms; /* at now_ms */
 	bool handed_over;
 };
 
@@ -63,7 +65,9 @@ static enum mp_rc before_message(void *ctx)
 		mp_metric_add(sending->app->resent, 1);
 	mail->state = EMAIL_UNKNOWN;
 	mail->unanswered++;
-	mail->hold_until_ms = sending->now_ms + sending->app->answer_ms_max;
+	/* From now on, not from the beginning: logging on to a slow server takes its time. */
+	mail->hold_until_ms = sending->now_ms + mp_clock_mono_ms() - sending->began_mono_ms +
+			      sending->app->answer_ms_max;
 	mail->changed_ms = sending->now_ms;
 	sending->handed_over = true;
 	/* Whatever is wrong with the store is wrong for a while, not with the mail. */
@@ -244,7 +248,13 @@ struct mp_due_result email_send_due(void *ctx, struct mp_arena *arena, const str
 {
 	struct email_app *app = ctx;
 	struct email_mail mail;
-	struct sending sending = {.app = app, .arena = arena, .mail = &mail, .now_ms = now_ms};
+	struct sending sending = {
+		.app = app,
+		.arena = arena,
+		.mail = &mail,
+		.now_ms = now_ms,
+		.began_mono_ms = mp_clock_mono_ms(),
+	};
 	int64_t wait_ms = mp_due_backoff_ms(attempts);
 	int64_t short_wait_ms = wait_ms < TROUBLE_WAIT_MS_MAX ? wait_ms : TROUBLE_WAIT_MS_MAX;
 	int64_t gate_ms = gate_closed_until_ms(&app->gate, now_ms);

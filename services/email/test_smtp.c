@@ -225,66 +225,74 @@ static void every_answer_has_one_outcome(void **state)
 	assert_int_equal(failures, 0);
 }
 
-static void a_line_of_a_dot_does_not_end_the_message(void **state)
+/* A server that takes everything, our client on it, and a mail. */
+struct post {
+	struct server server;
+	struct smtp_client *client;
+	struct smtp_mail mail;
+	int calls; /* of before_message */
+};
+
+static void post_open(struct post *post)
 {
 	static const struct script good = {0};
-	struct smtp_answer answer;
-	struct server server;
 	char url[64];
-	int calls = 0;
-	struct smtp_mail mail = a_mail(&calls);
+
+	server_start(&post->server, &good, url);
+	post->client = open_client(url);
+	post->calls = 0;
+	post->mail = a_mail(&post->calls);
+}
+
+/* What the server was given can be looked at afterwards. */
+static void post_close(struct post *post)
+{
+	smtp_close(post->client);
+	server_stop(&post->server);
+}
+
+static void a_line_of_a_dot_does_not_end_the_message(void **state)
+{
+	struct smtp_answer answer;
+	struct post post;
 
 	(void)state;
-	server_start(&server, &good, url);
-	struct smtp_client *client = open_client(url);
+	post_open(&post);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(smtp_send(client, &mail, &answer), MP_OK);
-	smtp_close(client);
-	server_stop(&server);
-	assert_string_equal(server.message, "Subject: x\r\n\r\n..\r\n...\r\n..end\r\n");
-	assert_int_equal(atomic_load(&server.connections), 1); /* kept */
-	assert_non_null(strstr(server.commands, "EHLO test.example\r\n"));
-	assert_non_null(strstr(server.commands, "MAIL FROM:<no-reply@example.com>"));
-	assert_non_null(strstr(server.commands, "RCPT TO:<ada@example.com>\r\n"));
-	assert_non_null(strstr(server.commands, "QUIT\r\n"));
+		assert_int_equal(smtp_send(post.client, &post.mail, &answer), MP_OK);
+	post_close(&post);
+	assert_string_equal(post.server.message, "Subject: x\r\n\r\n..\r\n...\r\n..end\r\n");
+	assert_int_equal(atomic_load(&post.server.connections), 1); /* kept */
+	assert_non_null(strstr(post.server.commands, "EHLO test.example\r\n"));
+	assert_non_null(strstr(post.server.commands, "MAIL FROM:<no-reply@example.com>"));
+	assert_non_null(strstr(post.server.commands, "RCPT TO:<ada@example.com>\r\n"));
+	assert_non_null(strstr(post.server.commands, "QUIT\r\n"));
 }
 
 static void what_cannot_be_recorded_is_not_sent(void **state)
 {
-	static const struct script good = {0};
 	struct smtp_answer answer;
-	struct server server;
-	char url[64];
-	int calls = 0;
-	struct smtp_mail mail = a_mail(&calls);
+	struct post post;
 
 	(void)state;
-	mail.before_message = fail_call;
-	server_start(&server, &good, url);
-	struct smtp_client *client = open_client(url);
-	assert_int_equal(smtp_send(client, &mail, &answer), MP_UNAVAILABLE);
-	smtp_close(client);
-	server_stop(&server);
-	assert_string_equal(server.message, "");
+	post_open(&post);
+	post.mail.before_message = fail_call;
+	assert_int_equal(smtp_send(post.client, &post.mail, &answer), MP_UNAVAILABLE);
+	post_close(&post);
+	assert_string_equal(post.server.message, "");
 }
 
 static void nothing_is_sent_once_it_stops(void **state)
 {
-	static const struct script good = {0};
 	struct smtp_answer answer;
-	struct server server;
-	char url[64];
-	int calls = 0;
-	struct smtp_mail mail = a_mail(&calls);
+	struct post post;
 
 	(void)state;
-	server_start(&server, &good, url);
-	struct smtp_client *client = open_client(url);
-	smtp_stop(client);
-	assert_int_equal(smtp_send(client, &mail, &answer), MP_UNAVAILABLE);
-	assert_int_equal(calls, 0);
-	smtp_close(client);
-	server_stop(&server);
+	post_open(&post);
+	smtp_stop(post.client);
+	assert_int_equal(smtp_send(post.client, &post.mail, &answer), MP_UNAVAILABLE);
+	assert_int_equal(post.calls, 0);
+	post_close(&post);
 }
 
 static void nothing_breaks_out_of_the_envelope_or_the_message(void **state)

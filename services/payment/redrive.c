@@ -174,6 +174,8 @@ static struct mp_due_result give_to_person(struct payment_app *app, const struct
 		return (struct mp_due_result){.done = true};
 	}
 	enum mp_rc rc = provider_tell(app, &payment->id, &input, now_ms, arena, &now);
+	if (rc == MP_UNKNOWN) /* it may be in review now: rather two alarms than none */
+		payment_alarm(app, payment, ALARM_UNANSWERED);
 	if (rc != MP_OK || now.state != PAYMENT_REVIEW)
 		return provider_later(attempts, now_ms); /* or it moved on meanwhile */
 	return (struct mp_due_result){.done = true};

@@ -362,25 +362,34 @@ static enum mp_rc intent_from_json(
 	return rc;
 }
 
+/* What the provider answers at the path, for the caller to json_decref. */
+static enum mp_rc get_json(
+	struct stripe_client *client, const char *path, struct mp_arena *arena, json_t **out_json)
+{
+	struct mp_http_answer answer;
+	char reason[160];
+
+	enum mp_rc rc = call(client, "GET", path, NULL, NULL, arena, &answer);
+	if (rc != MP_OK)
+		return rc == MP_INVALID ? MP_CORRUPT : rc;
+	rc = mp_json_parse(answer.body, answer.body_len, out_json, reason);
+	return rc == MP_OK || rc == MP_NOMEM ? rc : MP_CORRUPT;
+}
+
 static enum mp_rc stripe_intent(void *ctx, const char *payment_intent, struct mp_arena *arena,
 	struct stripe_intent *out_intent)
 {
 	struct stripe_client *client = ctx;
-	struct mp_http_answer answer;
 	json_t *json = NULL;
-	char reason[160];
 
 	if (!stripe_is_id(payment_intent))
 		return MP_NOT_FOUND;
 	const char *path = mp_arena_printf(arena, "/v1/payment_intents/%s", payment_intent);
 	if (path == NULL)
 		return MP_NOMEM;
-	enum mp_rc rc = call(client, "GET", path, NULL, NULL, arena, &answer);
+	enum mp_rc rc = get_json(client, path, arena, &json);
 	if (rc != MP_OK)
-		return rc == MP_INVALID ? MP_CORRUPT : rc;
-	rc = mp_json_parse(answer.body, answer.body_len, &json, reason);
-	if (rc != MP_OK)
-		return rc == MP_NOMEM ? rc : MP_CORRUPT;
+		return rc;
 	rc = intent_from_json(json, arena, out_intent);
 	json_decref(json);
 	return rc;
@@ -415,9 +424,7 @@ static enum mp_rc stripe_list_intents(
 	void *ctx, struct mp_arena *arena, struct stripe_intents *inout)
 {
 	struct stripe_client *client = ctx;
-	struct mp_http_answer answer;
 	json_t *json = NULL;
-	char reason[160];
 
 	if (inout->after != NULL && !stripe_is_id(inout->after))
 		return MP_INVALID;
@@ -429,12 +436,9 @@ static enum mp_rc stripe_list_intents(
 		inout->after != NULL ? inout->after : "");
 	if (path == NULL)
 		return MP_NOMEM;
-	enum mp_rc rc = call(client, "GET", path, NULL, NULL, arena, &answer);
+	enum mp_rc rc = get_json(client, path, arena, &json);
 	if (rc != MP_OK)
-		return rc == MP_INVALID ? MP_CORRUPT : rc;
-	rc = mp_json_parse(answer.body, answer.body_len, &json, reason);
-	if (rc != MP_OK)
-		return rc == MP_NOMEM ? rc : MP_CORRUPT;
+		return rc;
 	rc = intents_from_json(json, arena, inout);
 	json_decref(json);
 	return rc;

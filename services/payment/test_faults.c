@@ -379,6 +379,21 @@ static void without_memory_one_key_makes_one_payment_all_the_same(void **state)
 	assert_int_equal(fixture_events(f, "payment.requested", NULL), payments);
 }
 
+/* --- a person has to look --- */
+
+static void an_alarm_whose_commit_was_not_answered_is_raised(void **state)
+{
+	struct fixture *f = *state;
+	struct payment p = fixture_pay(f, 5000, PAYMENT_FROM_WALLET);
+	int64_t alarms = mp_metric_value(f->app.alarms[ALARM_UNANSWERED]);
+
+	f->now_ms += 10 * f->app.rules.redrives_max * f->app.rules.redrive_ms;
+	mp_fault_store_arm(f->store, 1, true);
+	(void)payment_redrive_due(&f->app, f->arena, &p.id, f->app.rules.redrives_max, f->now_ms);
+	assert_int_equal(fixture_get(f, &p.id).state, PAYMENT_REVIEW);
+	assert_int_equal(mp_metric_value(f->app.alarms[ALARM_UNANSWERED]) - alarms, 1);
+}
+
 /* --- events that were lost --- */
 
 static size_t tell_again(struct fixture *f, const struct mp_id *user, int64_t from_ms)
@@ -432,6 +447,7 @@ int main(void)
 		CASE(twins_of_one_key_make_one_payment),
 		CASE(without_memory_one_key_makes_one_payment_all_the_same),
 		CASE(whoever_is_first_the_money_is_counted_once),
+		CASE(an_alarm_whose_commit_was_not_answered_is_raised),
 		CASE(endings_are_told_again_under_their_ids),
 	};
 

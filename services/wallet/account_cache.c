@@ -95,7 +95,7 @@ static struct account_slot *slot_find(
 {
 	struct account_slot *slot = *bucket_of(cache, hash);
 
-	while (slot != NULL && (slot->hash != hash || !wallet_key_equal(&slot->account.key, key)))
+	while (slot != NULL && (slot->hash != hash || !wallet_key_equal(&slot->key, key)))
 		slot = slot->next;
 	return slot;
 }
@@ -110,7 +110,7 @@ struct account_slot *account_cache_get(
 		slot = slot_obtain(cache, walk);
 		if (slot == NULL)
 			return NULL;
-		*slot = (struct account_slot){.account.key = *key, .hash = hash};
+		*slot = (struct account_slot){.account.key = *key, .key = *key, .hash = hash};
 		slot->next = *bucket_of(cache, hash);
 		*bucket_of(cache, hash) = slot;
 		list_add_newest(cache, slot);

@@ -17,7 +17,8 @@ struct account_slot {
 	uint64_t blocked;  /* the last walk over the queue in which a waiting transfer kept it */
 
 	/* The cache's own. */
-	uint64_t touched; /* the last walk that asked for it */
+	struct wallet_key key; /* the account's, which its owner may be writing */
+	uint64_t touched;      /* the last walk that asked for it */
 	uint64_t hash;
 	struct account_slot *next; /* in its bucket, or in the free list */
 	struct account_slot *newer;

@@ -115,7 +115,9 @@ def test_an_order_that_billing_cannot_read_comes_to_a_person_and_ends_after_its_
             again = done(moneypal, "dead", "replay", "billing", event)
             assert again == (f"1 given to billing again, for {len(dead)} dead letters that were "
                              "the same.\n")
-            wait_for(lambda: letters(moneypal), lambda now: len(now) == 1, "its next death")
+            dead = wait_for(lambda: letters(moneypal), lambda now: len(now) == 1,
+                            "its next death")
+            assert "payment.requested" in dead[0][1]
 
         assert done(moneypal, "dead", "replay", "billing", event) == "1 given to billing again.\n"
         ended = ada.wait_payment(payment["id"], "succeeded")

@@ -1,4 +1,15 @@
-import { Api, CARD, expect, person, registered, test } from './app';
+import { Api, CARD, expect, person, registered, test, type App } from './app';
+
+/** Somebody with $50.00, who is about to pay $12.50 of them. */
+async function reviewing(app: App): Promise<Api> {
+	const [ada, grace] = [person(), person('Grace', 'Hopper')];
+	const payer = await registered(ada);
+	await registered(grace);
+	await payer.topUp('50.00');
+	await app.logOn(ada);
+	await app.reviewPayment(grace, '12.50');
+	return payer;
+}
 
 test('register, top up, pay', async ({ app, page }) => {
 	const ada = person();
@@ -60,12 +71,7 @@ test('declined, left, canceled: told plainly, and nothing is charged', async ({ 
 });
 
 test('a double tap pays once', async ({ app, page }) => {
-	const [ada, grace] = [person(), person('Grace', 'Hopper')];
-	const payer = await registered(ada);
-	await registered(grace);
-	await payer.topUp('50.00');
-	await app.logOn(ada);
-	await app.reviewPayment(grace, '12.50');
+	const payer = await reviewing(app);
 	await app.button('Pay $12.50').dblclick();
 	await expect(page.getByText(/The money has arrived\./).first()).toBeVisible();
 	expect((await payer.payments()).filter(each => each.payment_amount === '12.50')).toHaveLength(
@@ -75,12 +81,7 @@ test('a double tap pays once', async ({ app, page }) => {
 });
 
 test('a connection lost in mid-pay pays once', async ({ app, page }) => {
-	const [ada, grace] = [person(), person('Grace', 'Hopper')];
-	const payer = await registered(ada);
-	await registered(grace);
-	await payer.topUp('50.00');
-	await app.logOn(ada);
-	await app.reviewPayment(grace, '12.50');
+	const payer = await reviewing(app);
 	let lost = 0;
 	await page.route('**/v1/payments', async route => {
 		if (route.request().method() !== 'POST' || lost === 2) return route.continue();

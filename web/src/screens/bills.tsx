@@ -32,7 +32,12 @@ function BillRow({
 					bill.description ??
 					(role === 'client' ? `To ${nameOf(who)}` : `From ${nameOf(who)}`)
 				}
-				sub={`${bill.description ? nameOf(who) : timeOf(bill.date)} · ${bill.invoice_no}`}
+				sub={
+					<>
+						{bill.description ? nameOf(who) : timeOf(bill.date)} ·{' '}
+						<span className="whole">{bill.invoice_no}</span>
+					</>
+				}
 				amount={money(bill.bill_amount, bill.currency)}
 				end={<Word {...billWord(bill)} />}
 			/>
