@@ -47,7 +47,8 @@ enum mode {
 	SPREAD,
 	HOT_DESTINATION,
 	HOT_SOURCE,
-	BATCH100
+	BATCH100,
+	TOP_UP, /* from the payment provider's account */
 };
 
 struct load {
@@ -116,13 +117,16 @@ static size_t put_transfer(struct load *load, char *out)
 
 	PART("{\"id\":\"");
 	ID(&id);
-	if (load->funding) {
-		to = &load->wallets[load->asked++];
+	if (load->funding || load->mode == TOP_UP) {
+		to = load->funding ? &load->wallets[load->asked++] : some_wallet(load);
 		PART("\",\"currency\":\"USD\",\"reason\":\"funding\",\"payment_id\":\"");
 		ID(&id);
 		PART("\",\"legs\":[{\"from\":\"system:psp\",\"to\":\"user:");
 		ID(to);
-		PART("\",\"amount\":\"100000000.00\"}]}");
+		if (load->funding)
+			PART("\",\"amount\":\"100000000.00\"}]}");
+		else
+			PART("\",\"amount\":\"0.01\"}]}");
 		return len;
 	}
 	choose(load, &from, &to);
@@ -379,7 +383,8 @@ static enum mp_rc audit(const struct load *load)
 
 static bool read_mode(const char *name, struct load *load)
 {
-	static const char *const names[] = {"spread", "hot_destination", "hot_source", "batch100"};
+	static const char *const names[] = {
+		"spread", "hot_destination", "hot_source", "batch100", "top_up"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(names[i], name) == 0) {
@@ -434,8 +439,9 @@ int main(int argc, char **argv)
 
 	if (!read_options(argc, argv, &load)) {
 		(void)fprintf(stderr,
-			"Usage: load spread|hot_destination|hot_source|batch100 [--port N] "
-			"[--connections N] [--seconds N] [--wallets N] [--jwks PORT] [--count N] "
+			"Usage: load spread|hot_destination|hot_source|batch100|top_up "
+			"[--port N] [--connections N] [--seconds N] [--wallets N] [--jwks PORT] "
+			"[--count N] "
 			"[--same] [--funded] [--audit]\n");
 		return 2;
 	}

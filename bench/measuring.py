@@ -42,7 +42,7 @@ class Report:
         self.values[name] = value
         verdict = ""
         if floor is not None:
-            verdict = f"at least {floor:,.0f}"
+            verdict = f"at least {floor:,g}"
         if ceiling is not None:
             verdict = f"at most {ceiling:,.1f}"
         if (floor is not None and value < floor) or (ceiling is not None and value > ceiling):

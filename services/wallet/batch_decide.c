@@ -9,7 +9,8 @@
 
 #define BACK_OFF_MIN_US 1000
 #define BACK_OFF_MAX_US 1000000
-#define BACK_OFF_DOUBLINGS_MAX 6
+#define BACK_OFF_DOUBLINGS_MAX 3
+#define STALE_WHOLE 3 /* so often a whole batch is tried again, before halves of it are */
 
 static struct {
 	struct mp_metric *posted, *refused, *repeated, *conflicts, *failed;
@@ -259,7 +260,8 @@ static size_t after_stale(
 	forget_accounts(batch);
 	if (out_of_time(batch))
 		return fail(batch, transfers, count, MP_UNAVAILABLE);
-	*chunk = count > 1 ? count / 2 : 1;
+	/* One hot account is as stale for few as for many; of many accounts, fewer meet. */
+	*chunk = batch->failures < STALE_WHOLE ? count : (count + 1) / 2;
 	back_off(batch);
 	return 0;
 }

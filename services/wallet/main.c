@@ -22,7 +22,7 @@ struct config {
 #define FIELD(name) offsetof(struct config, name)
 
 static const struct mp_setting settings[] = {
-	{"PSP_SHARDS", MP_SETTING_INT, "16", FIELD(psp_shards), .min = 1, .max = WALLET_SHARDS_MAX,
+	{"PSP_SHARDS", MP_SETTING_INT, "64", FIELD(psp_shards), .min = 1, .max = WALLET_SHARDS_MAX,
 		.help = "accounts that the payment provider's one is spread over, per currency"},
 	{"BATCH_MAX", MP_SETTING_INT, "256", FIELD(batch_max), .min = 1, .max = COMMITTER_BATCH_MAX,
 		.help = "transfers written in one transaction, at most"},

@@ -49,6 +49,7 @@ static int close_all(void **state)
 /* Takes, decides and gives back, as the committer does. */
 static void decide(struct wallet_transfer *transfers, size_t count)
 {
+	static const struct wallet_shards one_shard = {.of = 1, .count = 1};
 	static uint64_t walk;
 
 	walk++;
@@ -57,7 +58,7 @@ static void decide(struct wallet_transfer *transfers, size_t count)
 		struct account_slot *slots[2 * WALLET_LEGS_MAX];
 		for (size_t j = 0; j < transfers[i].legs_count; j++) {
 			struct wallet_leg *leg = &transfers[i].legs[j];
-			leg->from = wallet_key_shard(&leg->from, &transfers[i].id, 1);
+			leg->from = wallet_key_shard(&leg->from, &transfers[i].id, &one_shard);
 			slots[2 * j] = account_cache_get(cache, &leg->from, walk);
 			slots[2 * j + 1] = account_cache_get(cache, &leg->to, walk);
 			assert_true(slots[2 * j] != NULL && slots[2 * j + 1] != NULL);
@@ -244,7 +245,8 @@ static const struct {
 	{"uu.", 2, MP_OK, true, 3},
 	{"ux", 0, MP_UNKNOWN, false, 2}, /* the first may still arrive */
 	{"u", 0, MP_UNKNOWN, false, 0},	 /* and so on until it gives up */
-	{"ss.", 0, MP_OK, true, 0},
+	{"ss.", 0, MP_OK, true, 3},	 /* again as a whole */
+	{"ssss.", 0, MP_OK, true, 6},	 /* then fewer at once */
 	{"s", 0, MP_UNAVAILABLE, false, 0},
 	{"us", 0, MP_UNKNOWN, false, 0},
 	{"t.", 0, MP_OK, true, 0}, /* fewer at once */

@@ -564,24 +564,26 @@ static void shards_are_one_account_to_callers(void **state)
 	struct wallet_key psp;
 	struct wallet_key user;
 	struct mp_id user_id = numbered_id(1);
-	bool seen[4] = {false};
+	const struct wallet_shards shards = {.of = 9, .first = 7, .count = 4};
+	bool seen[9] = {false};
 
 	assert_true(wallet_key_parse("system:psp", "USD", &psp));
 	user = wallet_key_user(&user_id, "USD");
 	for (unsigned i = 0; i < 100; i++) {
 		struct mp_id id = numbered_id(i);
-		struct wallet_key shard = wallet_key_shard(&psp, &id, 4);
-		struct wallet_key again = wallet_key_shard(&psp, &id, 4);
+		struct wallet_key shard = wallet_key_shard(&psp, &id, &shards);
+		struct wallet_key again = wallet_key_shard(&psp, &id, &shards);
 		struct wallet_key logical = wallet_key_logical(&shard);
 		assert_true(wallet_key_equal(&shard, &again));
 		assert_true(wallet_key_same_logical(&shard, &psp));
 		assert_true(wallet_key_equal(&logical, &psp));
 		assert_int_equal(strlen(shard.name), strlen("system:psp/0"));
 		seen[shard.name[11] - '0'] = true;
-		shard = wallet_key_shard(&user, &id, 4);
+		shard = wallet_key_shard(&user, &id, &shards);
 		assert_true(wallet_key_equal(&shard, &user));
 	}
-	assert_true(seen[0] && seen[1] && seen[2] && seen[3]);
+	assert_true(seen[7] && seen[8] && seen[0] && seen[1]);
+	assert_false(seen[2] || seen[3] || seen[4] || seen[5] || seen[6]);
 	assert_false(wallet_key_same_logical(&user, &psp));
 }
 

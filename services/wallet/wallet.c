@@ -10,10 +10,13 @@
 #include "metrics/metrics.h"
 #include "notices.h"
 
+/* As many batches of top-ups can be in flight at once; with 64, replicas seldom meet on one. */
+#define SHARDS_OWN 4
+
 struct wallet {
 	struct wallet_db db;
 	const struct mp_currencies *currencies;
-	uint32_t psp_shards;
+	struct wallet_shards shards;
 	struct committer *committer;
 	atomic_flag auditing;
 	atomic_bool audits_end;
@@ -29,7 +32,11 @@ enum mp_rc wallet_open(const struct wallet_config *config, struct wallet **out_w
 	wallet->db = config->db;
 	atomic_flag_clear(&wallet->auditing);
 	wallet->currencies = config->currencies;
-	wallet->psp_shards = config->psp_shards;
+	wallet->shards = (struct wallet_shards){
+		.of = config->psp_shards,
+		.first = (uint32_t)(mp_random_number() % config->psp_shards),
+		.count = config->psp_shards < SHARDS_OWN ? config->psp_shards : SHARDS_OWN,
+	};
 	committer.db = &wallet->db;
 	enum mp_rc rc = committer_open(&committer, &wallet->committer);
 	if (rc != MP_OK) {
@@ -59,8 +66,8 @@ enum mp_rc wallet_transfer(struct wallet *wallet, struct wallet_unit *unit)
 		struct wallet_transfer *transfer = &unit->transfers[i];
 		for (size_t j = 0; j < transfer->legs_count; j++) {
 			struct wallet_leg *leg = &transfer->legs[j];
-			leg->from = wallet_key_shard(&leg->from, &transfer->id, wallet->psp_shards);
-			leg->to = wallet_key_shard(&leg->to, &transfer->id, wallet->psp_shards);
+			leg->from = wallet_key_shard(&leg->from, &transfer->id, &wallet->shards);
+			leg->to = wallet_key_shard(&leg->to, &transfer->id, &wallet->shards);
 		}
 	}
 	return committer_submit(wallet->committer, unit);

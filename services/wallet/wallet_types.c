@@ -79,17 +79,19 @@ static uint64_t text_hash(const char *text)
 	return hash;
 }
 
-struct wallet_key wallet_key_shard(
-	const struct wallet_key *key, const struct mp_id *transfer_id, uint32_t shards)
+struct wallet_key wallet_key_shard(const struct wallet_key *key, const struct mp_id *transfer_id,
+	const struct wallet_shards *shards)
 {
 	struct wallet_key shard = *key;
 	char name[WALLET_ACCOUNT_NAME_SIZE];
 
-	assert(shards >= 1 && shards <= WALLET_SHARDS_MAX);
+	assert(shards->count >= 1 && shards->count <= shards->of &&
+		shards->of <= WALLET_SHARDS_MAX);
 	if (is_user(key->name))
 		return shard;
-	enum mp_rc rc = mp_text_format(name, sizeof(name), "%s/%u", key->name,
-		(unsigned)(text_hash(transfer_id->text) % shards));
+	uint64_t number = shards->first + text_hash(transfer_id->text) % shards->count;
+	enum mp_rc rc = mp_text_format(
+		name, sizeof(name), "%s/%u", key->name, (unsigned)(number % shards->of));
 	assert(rc == MP_OK); /* the one system name is short */
 	bool fits = rc == MP_OK && key_set(name, key->currency, &shard);
 	assert(fits);

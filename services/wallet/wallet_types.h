@@ -121,9 +121,19 @@ bool wallet_key_parse(const char *name, const char *currency, struct wallet_key 
 /* The key of a stored account, from its stored name. False when it is none. */
 bool wallet_key_parse_stored(const char *name, const char *currency, struct wallet_key *out_key);
 
+/*
+ * The shards of system accounts that a process writes to: count of them, from first on, around. Two
+ * that write to the same shard refuse each other now and then, so each has few, and others.
+ */
+struct wallet_shards {
+	uint32_t of; /* all there are: 1..WALLET_SHARDS_MAX */
+	uint32_t first;
+	uint32_t count; /* 1..of */
+};
+
 /* The shard of a system account that a transfer uses; a user's account is itself. */
-struct wallet_key wallet_key_shard(
-	const struct wallet_key *key, const struct mp_id *transfer_id, uint32_t shards);
+struct wallet_key wallet_key_shard(const struct wallet_key *key, const struct mp_id *transfer_id,
+	const struct wallet_shards *shards);
 
 /* True for the same account as callers name it: shards of one system account are one. */
 bool wallet_key_same_logical(const struct wallet_key *a, const struct wallet_key *b);

@@ -15,6 +15,7 @@ log. GET /control answers with the log since then: "OPERATION FAULT TOKEN ACCESS
   unavailable   status 503, not passed on        html          status 502 and a page, not passed on
   hang          never answered, not passed on    hang-after    passed on, never answered
   slow          passed on, answered ARGUMENT milliseconds later
+  far           a transaction takes about ARGUMENT milliseconds more, anything else a quarter of that
   throttle      ProvisionedThroughputExceededException
   canceled-throttle, canceled-conflict           a transaction canceled for such a reason
   conflict      TransactionConflictException     in-progress   TransactionInProgressException
@@ -191,8 +192,17 @@ class Handler(BaseHTTPRequestHandler):
             raise Cut
         elif fault == "unprocessed":
             self.half(body, operation)
+        elif fault == "far":
+            self.go_far(raw, argument if operation == "TransactWriteItems" else argument / 4)
         else:
             self.pass_on(raw, fault, argument)
+
+    def go_far(self, raw, usual_ms):
+        way_s = usual_ms / 2000 * random.uniform(0.5, 1.5)
+        time.sleep(way_s)
+        status, answer = self.forward(raw)
+        time.sleep(way_s)
+        self.answer(status, answer)
 
     def cancel(self, body, fault):
         reasons = [{"Code": "None"} for _ in body.get("TransactItems", [])]
