@@ -30,7 +30,9 @@ def install(root, command="install", **environment):
 
 @pytest.fixture
 def root(tmp_path):
+    before = os.umask(0o077)  # as careful people's is
     done = install(tmp_path / "root")
+    os.umask(before)
     assert done.returncode == 0, done.stderr
     return tmp_path / "root"
 
@@ -47,6 +49,7 @@ def test_secrets_are_roots_alone_and_programs_nobodys_to_change(root):
     assert len(secrets) == 7 and set(secrets.values()) == {0o600}
     assert {modes[f"usr/lib/moneypal/moneypal-{name}"] for name in SERVICES} == {0o755}
     assert all(mode & 0o022 == 0 for mode in modes.values())
+    assert (root / "usr/share/moneypal/gateway").stat().st_mode & 0o777 == 0o755
     assert not any("sandbox" in name for name in modes if "/doc/" not in name)
 
 
