@@ -3,7 +3,7 @@
 # PORT (8080), VAR (var) and BIND (127.0.0.1) choose where `make run` runs; YES=1 answers yes;
 # T=name is one test; STORE=dynamodb runs it on DynamoDB Local. make hands them on as they are given.
 
-.PHONY: images compose-test kube-test install uninstall help setup build run ready demo test unit check deploy-check fuzz alloc chaos overload bench bench-large clean clean-room
+.PHONY: images compose-test kube-test install uninstall install-test help setup build run ready demo test unit check deploy-check fuzz alloc chaos overload bench bench-large clean clean-room
 .DEFAULT_GOAL := help
 
 help:
@@ -18,7 +18,8 @@ help:
 	@echo 'make chaos   kill, fill and jump for SECONDS=600; SEED=n repeats a run'
 	@echo 'make images  build every container image; compose-test and kube-test run the whole system from'
 	@echo '             them, in containers and in a Kubernetes made for it (root)'
-	@echo 'make install  on this machine, to be run by systemd (root); uninstall keeps data unless PURGE=1'
+	@echo 'make install  on this machine, to be run by systemd (root); uninstall keeps data unless PURGE=1;'
+	@echo '             install-test does all of it in a bare Debian 12 that systemd runs (root)'
 	@echo 'make deploy-check  infrastructure, workflows, alerts and manifests, without a cloud'
 	@echo 'make overload  twice what can be answered, for SECONDS=60, and slow clients'
 	@echo 'make clean-room  run and demo in a bare Debian 12 (root); FULL=1: the tests too'
@@ -123,3 +124,8 @@ install: setup
 
 uninstall:
 	@deploy/systemd/install uninstall
+
+install-test:
+	@tools/setup test
+	@TARGETS="$(PROGRAMS)" tools/build build
+	@tests/systemd/run
