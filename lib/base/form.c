@@ -5,8 +5,8 @@
 #include "base/crypto.h"
 #include "base/text.h"
 
-enum mp_rc mp_form_decode(
-	struct mp_arena *arena, const char *text, size_t len, const char **out_text)
+static enum mp_rc decode(struct mp_arena *arena, const char *text, size_t len, bool plus_is_space,
+	const char **out_text)
 {
 	char *decoded = mp_arena_alloc(arena, len + 1);
 	size_t used = 0;
@@ -16,7 +16,7 @@ enum mp_rc mp_form_decode(
 	for (size_t i = 0; i < len; i++) {
 		uint8_t byte = (uint8_t)text[i];
 
-		if (byte == '+') {
+		if (byte == '+' && plus_is_space) {
 			byte = ' ';
 		} else if (byte == '%') {
 			char digits[3] = "";
@@ -34,6 +34,18 @@ enum mp_rc mp_form_decode(
 		return MP_INVALID;
 	*out_text = decoded;
 	return MP_OK;
+}
+
+enum mp_rc mp_form_decode(
+	struct mp_arena *arena, const char *text, size_t len, const char **out_text)
+{
+	return decode(arena, text, len, true, out_text);
+}
+
+enum mp_rc mp_percent_decode(
+	struct mp_arena *arena, const char *text, size_t len, const char **out_text)
+{
+	return decode(arena, text, len, false, out_text);
 }
 
 static enum mp_rc decode_field(

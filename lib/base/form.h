@@ -28,4 +28,8 @@ enum mp_rc mp_form_next(struct mp_arena *arena, const char **inout_text, size_t 
 enum mp_rc mp_form_decode(
 	struct mp_arena *arena, const char *text, size_t len, const char **out_text) MP_MUST_CHECK;
 
+/* A part of an address (RFC 3986): %XX only, as strictly. MP_INVALID, MP_NOMEM. */
+enum mp_rc mp_percent_decode(
+	struct mp_arena *arena, const char *text, size_t len, const char **out_text) MP_MUST_CHECK;
+
 #endif

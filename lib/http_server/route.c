@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/form.h"
 #include "base/text.h"
 
 /*
@@ -14,44 +15,21 @@
 
 /* --- percent-encoding --- */
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* MP_INVALID: a broken escape, not UTF-8, a control character; in a path also "/" and "\". */
 enum mp_rc http_percent_decode(
 	struct mp_arena *arena, const char *text, size_t len, bool is_path, const char **out_text)
 {
-	char *decoded = mp_arena_alloc(arena, len + 1);
-	size_t used = 0;
+	const char *decoded = NULL;
 
-	if (decoded == NULL)
-		return MP_NOMEM;
-	for (size_t i = 0; i < len; i++) {
-		char c = text[i];
-		if (c == '%') {
-			int high = i + 2 < len ? hex_digit(text[i + 1]) : -1;
-			int low = i + 2 < len ? hex_digit(text[i + 2]) : -1;
-			if (high < 0 || low < 0)
-				return MP_INVALID;
-			c = (char)(high * 16 + low);
-			i += 2;
-		}
-		if ((unsigned char)c < 0x20 || c == 0x7f)
+	enum mp_rc rc = mp_percent_decode(arena, text, len, &decoded);
+	if (rc != MP_OK)
+		return rc;
+	for (const char *at = decoded; *at != '\0'; at++) {
+		if ((unsigned char)*at < 0x20 || *at == 0x7f)
 			return MP_INVALID;
-		if (is_path && (c == '/' || c == '\\'))
+		if (is_path && (*at == '/' || *at == '\\'))
 			return MP_INVALID;
-		decoded[used++] = c;
 	}
-	if (!mp_text_is_utf8(decoded, used))
-		return MP_INVALID;
 	*out_text = decoded;
 	return MP_OK;
 }
