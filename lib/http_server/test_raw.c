@@ -17,7 +17,7 @@
 void raw_open(struct raw *raw, uint16_t port)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-	const struct timeval limit = {.tv_sec = 5};
+	const struct timeval limit = {.tv_sec = 20};
 
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	raw->len = 0;

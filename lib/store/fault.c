@@ -99,8 +99,10 @@ struct mp_store *mp_fault_store_new(struct mp_store *inner)
 {
 	struct fault *fault = calloc(1, sizeof(*fault));
 
-	if (fault == NULL)
+	if (fault == NULL) {
+		mp_store_close(inner);
 		return NULL;
+	}
 	*fault = (struct fault){
 		.engine = {.name = "fault",
 			.txn_ops_max = inner->engine->txn_ops_max,
@@ -117,10 +119,8 @@ struct mp_store *mp_fault_store_new(struct mp_store *inner)
 	(void)pthread_mutex_init(&fault->lock, NULL);
 
 	struct mp_store *store = mp_store_new(&fault->engine, fault);
-	if (store == NULL) {
-		(void)pthread_mutex_destroy(&fault->lock);
-		free(fault);
-	}
+	if (store == NULL)
+		fault_close(fault);
 	return store;
 }
 

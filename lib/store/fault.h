@@ -5,7 +5,8 @@
 
 /*
  * For tests: a store that passes everything on to another, and fails the nth commit, before its
- * effect (MP_UNAVAILABLE) or after it (MP_UNKNOWN). Takes inner over. nth counts from 1; 0: never.
+ * effect (MP_UNAVAILABLE) or after it (MP_UNKNOWN). Takes inner over, also
+ * where it has no memory and returns NULL. nth counts from 1; 0: never.
  */
 struct mp_store *mp_fault_store_new(struct mp_store *inner);
 void mp_fault_store_arm(struct mp_store *fault, unsigned nth_commit, bool after_effect);
