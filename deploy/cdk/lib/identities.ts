@@ -101,7 +101,7 @@ function secretStatements(
   ];
 }
 
-/** A role for each service, and one for the audit, which alone in the cluster may scan. */
+/** A role for each service, and one for the audit, which alone in the cluster may scan, and has no secret. */
 export function addPodRoles(scope: Construct, clusterName: string, keyArn: string): iam.Role[] {
   const roles = SERVICES.map((service) => {
     const role = podRole(scope, service, clusterName);
@@ -117,7 +117,6 @@ export function addPodRoles(scope: Construct, clusterName: string, keyArn: strin
       resources: [tableArn(scope, 'wallet')],
     }),
   );
-  secretStatements(scope, SECRETS.wallet, keyArn).forEach((each) => auditor.addToPolicy(each));
   return [...roles, auditor];
 }
 

@@ -105,6 +105,7 @@ test('who removes rows is held to the partitions of the service, and nobody scan
   }
   for (const role of [`moneypal-${AUDITOR}`, 'moneypal-operator']) {
     const actions = statementsOf(cluster, role).flatMap(actionsOf);
+    assert.ok(actions.every((action) => action.startsWith('dynamodb:')), `${role} has no secret`);
     assert.ok(actions.includes('dynamodb:Scan'));
     assert.ok(!actions.some((action) => /Put|Update|Delete|Write/.test(action)), `${role} only looks`);
   }
