@@ -7,6 +7,7 @@ of it gives way to what else the machine does.
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ PAUSE = "registry.k8s.io/pause:3.9"
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 START_S_MAX = 180
 NICENESS = 5
+MEMORY_MIN = 2 << 30
 
 
 class Failed(Exception):
@@ -63,8 +65,9 @@ class Cluster:
         self.programs = Path(programs)
         self.folder = Path(tempfile.mkdtemp(prefix="moneypal-kube-", dir="/var/tmp"))
         self.state = Path(tempfile.mkdtemp(prefix="moneypal-kube-", dir="/run"))
-        # What a disk would make slow, where memory can hold it.
-        self.memory = Path(tempfile.mkdtemp(prefix="moneypal-kube-", dir="/dev/shm"))
+        # For what a disk would make slow, where memory can hold it.
+        fast = "/dev/shm" if shutil.disk_usage("/dev/shm").free > MEMORY_MIN else "/var/tmp"
+        self.memory = Path(tempfile.mkdtemp(prefix="moneypal-kube-", dir=fast))
         self.processes = []
         self.host = Host(BRIDGE)
         names = ("api", "etcd", "etcd_peer", "controllers", "scheduler", "kubelet",
