@@ -1,6 +1,7 @@
 """tools/ship-test in a checkout of stand-ins: what fails, what is skipped and why, what is bounded."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -44,7 +45,7 @@ def test_every_step_tells_its_time(ship_test):
     assert done.returncode == 0, done.stderr
     for name in ("containers on this machine", "images", "the composed system",
                  "Kubernetes' programs", "a cluster of one machine"):
-        assert f"\n   {name}: 0 s\n" in done.stdout, name
+        assert re.search(rf"^   {name}: [0-9]+ s$", done.stdout, re.M), name
     assert "SKIPPED" not in done.stdout
 
 
@@ -76,4 +77,5 @@ def test_what_is_ours_fails(ship_test, name):
 def test_no_step_outlives_the_budget(ship_test):
     done = ship_test({"deploy/images/build": "sleep 50"}, BUDGET_S="4")
     assert done.returncode == 0, done.stderr
-    assert "SKIPPED: images: not ended after" in done.stdout
+    # The first one, where the machine is that slow.
+    assert re.search("SKIPPED: (images: not ended|containers on this machine:) after", done.stdout)
