@@ -3,7 +3,7 @@
 # PORT (8080), VAR (var) and BIND (127.0.0.1) choose where `make run` runs; YES=1 answers yes;
 # T=name is one test; STORE=dynamodb runs it on DynamoDB Local. make hands them on as they are given.
 
-.PHONY: images compose-test kube-test install uninstall install-test help setup build run ready demo test unit check deploy-check fuzz alloc chaos overload bench bench-large clean clean-room
+.PHONY: images compose-test kube-test install uninstall install-test help setup build run ready demo test unit check deploy-check fuzz sanitizers alloc chaos overload bench bench-large clean clean-room
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo 'make unit    build, and run the unit tests'
 	@echo 'make check   the static checks'
 	@echo 'make alloc   every allocation of our code fails in turn (hours); see tools/alloc'
+	@echo 'make sanitizers  unit tests and journeys under ASan, UBSan and TSan, by gcc and clang'
 	@echo 'make fuzz    every parser of outside bytes, SECONDS= each (60)'
 	@echo 'make chaos   kill, fill and jump for SECONDS=600; SEED=n repeats a run'
 	@echo 'make images  build every container image; compose-test and kube-test run the whole system from'
@@ -68,6 +69,10 @@ alloc:
 	@tools/build build-asan
 	@tools/alloc
 
+sanitizers:
+	@tools/setup test
+	@tools/sanitizers
+
 # bash has a SECONDS of its own.
 fuzz:
 	@tools/setup test
@@ -99,7 +104,8 @@ bench-large:
 
 clean:
 	@deploy/local/launch clean
-	@rm -rf .venv build build-clang build-asan build-tsan build-node web/dist web/node_modules web/test-results \
+	@rm -rf .venv build build-clang build-asan build-asan-gcc build-tsan \
+		build-tsan-clang build-node web/dist web/node_modules web/test-results \
 		web/src/api/generated
 	@echo 'removed what was built'
 
