@@ -217,7 +217,9 @@ def settle(root, settings, broker):
     for name, value in GIVEN.items():
         secret_files.write_private(folder / "secrets" / name, value)
     url = folder / "secrets/amqp_url"
-    url.write_text(url.read_text().replace("127.0.0.1:5672", f"127.0.0.1:{broker}"))
+    # A user of its own: the broker is that of the tests' system, which has its user moneypal.
+    url.write_text(url.read_text().replace("amqp://moneypal:", "amqp://installed:")
+                   .replace("127.0.0.1:5672", f"127.0.0.1:{broker}"))
     if os.geteuid() == 0:  # whose folder for tests is nobody else's
         nginx = root / "usr/share/moneypal/gateway/nginx.conf"
         nginx.write_text(nginx.read_text().replace("@USER_LINE@", "user root;"))

@@ -15,6 +15,7 @@ from alone import Alone, Keys
 from api import Person, pay_at_provider, wait_for
 
 SILENCE_S_MAX = 30
+WATCH_S_MAX = 120  # heartbeats are no news
 
 
 class Watch:
@@ -28,6 +29,7 @@ class Watch:
                                    stream=True, timeout=SILENCE_S_MAX)
         self.status = self.answer.status_code
         self.told = []
+        self.ends_at = time.monotonic() + WATCH_S_MAX
         self.source = self._read()
 
     def events(self):
@@ -38,6 +40,7 @@ class Watch:
         event = {}
         try:
             for line in self.answer.iter_lines(decode_unicode=True):
+                assert time.monotonic() < self.ends_at, f"watched for too long; told: {self.told}"
                 if line:
                     field, _, value = line.partition(": ")
                     event[field] = value
