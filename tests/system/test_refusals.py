@@ -232,6 +232,7 @@ WRONG_QUERY = {
     "state": ("done", ""),
     "from": ("yesterday", "2026-13", "2026-02-30"),
     "to": ("yesterday", "2026-13", "2026-02-30"),
+    "head_until": ("yesterday", "2026-13", "2026-02-30", ""),
     "query": ("ab", ""),
     "user_id": ("x", "", NOBODY.upper()),
     "ids": ("x", NOBODY + ",", ",".join(NOBODY[:-2] + f"{i:02}" for i in range(21))),
