@@ -66,6 +66,32 @@ static void to_int_reads_whole_decimal_numbers_only(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+/* Each length, and in each place the bytes at the edges of what is allowed. */
+static void ascii_is_from_least_to_127(void **state)
+{
+	static const unsigned char leasts[] = {0, 1, ' ', 0x7f};
+	char text[40];
+	int wrong = 0;
+
+	for (size_t i = 0; i < sizeof(leasts); i++) {
+		unsigned char least = leasts[i];
+		memset(text, least, sizeof(text));
+		for (size_t len = 0; len <= sizeof(text); len++)
+			wrong += mp_wrong(mp_text_is_ascii(text, len, least), "%zu bytes", len);
+		for (size_t at = 0; at < sizeof(text); at++) {
+			text[at] = 0x7f;
+			wrong += mp_wrong(mp_text_is_ascii(text, at + 1, least), "0x7f");
+			text[at] = (char)0x80;
+			wrong += mp_wrong(!mp_text_is_ascii(text, at + 1, least), "0x80");
+			text[at] = (char)(least - 1);
+			wrong += mp_wrong(!mp_text_is_ascii(text, at + 1, least), "less");
+			wrong += mp_wrong(mp_text_is_ascii(text, at, least), "before");
+			text[at] = (char)least;
+		}
+	}
+	assert_int_equal(wrong, 0);
+}
+
 static void utf8_is_what_rfc_3629_allows(void **state)
 {
 	static const struct {
@@ -149,6 +175,7 @@ int main(void)
 		cmocka_unit_test(copy_takes_what_fits_with_its_end),
 		cmocka_unit_test(format_refuses_what_does_not_fit),
 		cmocka_unit_test(to_int_reads_whole_decimal_numbers_only),
+		cmocka_unit_test(ascii_is_from_least_to_127),
 		cmocka_unit_test(utf8_is_what_rfc_3629_allows),
 		cmocka_unit_test(a_character_knows_its_length),
 		cmocka_unit_test(control_characters_are_found),

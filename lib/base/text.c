@@ -95,16 +95,29 @@ static size_t utf8_character(const unsigned char *text, size_t len)
 	return bytes;
 }
 
-/* True when the next eight bytes are ASCII without NUL: most of the text that there is. */
-static bool plain_word(const unsigned char *text, size_t len)
-{
-	uint64_t word;
+#define WORD_OF(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-	if (len < sizeof(word))
-		return false;
-	memcpy(&word, text, sizeof(word));
-	/* No byte has its high bit, and none is zero (it would borrow from its neighbours). */
-	return ((word | (word - UINT64_C(0x0101010101010101))) & UINT64_C(0x8080808080808080)) == 0;
+/* True when the next bytes, eight at most, are ASCII from least on: most of the text there is. */
+static bool plain_word(const char *text, size_t len, unsigned char least)
+{
+	uint64_t word = WORD_OF(0x7f);
+
+	if (len >= sizeof(word))
+		memcpy(&word, text, sizeof(word)); /* one load */
+	else
+		memcpy(&word, text, len);
+	/* No byte has its high bit, and none is less: it would borrow from its neighbours. */
+	return ((word | (word - WORD_OF(least))) & WORD_OF(0x80)) == 0;
+}
+
+bool mp_text_is_ascii(const char *bytes, size_t len, unsigned char least)
+{
+	assert(least <= 0x7f);
+	for (size_t at = 0; at < len; at += sizeof(uint64_t)) {
+		if (!plain_word(bytes + at, len - at, least))
+			return false;
+	}
+	return true;
 }
 
 size_t mp_text_utf8_character(const char *bytes, size_t len)
@@ -114,14 +127,12 @@ size_t mp_text_utf8_character(const char *bytes, size_t len)
 
 bool mp_text_is_utf8(const char *bytes, size_t len)
 {
-	const unsigned char *text = (const unsigned char *)bytes;
-
 	for (size_t at = 0; at < len;) {
-		if (plain_word(text + at, len - at)) {
+		if (plain_word(bytes + at, len - at, 1)) {
 			at += sizeof(uint64_t);
 			continue;
 		}
-		size_t step = utf8_character(text + at, len - at);
+		size_t step = mp_text_utf8_character(bytes + at, len - at);
 		if (step == 0)
 			return false;
 		at += step;

@@ -20,6 +20,9 @@ enum mp_rc mp_text_to_int(const char *text, int64_t *out_number) MP_MUST_CHECK;
 /* True when len bytes are valid UTF-8 (RFC 3629) without NUL. */
 bool mp_text_is_utf8(const char *bytes, size_t len);
 
+/* True when each byte is from least, at most 0x7f, to 0x7f. */
+bool mp_text_is_ascii(const char *bytes, size_t len, unsigned char least);
+
 /* Bytes of the valid character that begins here, 1 to 4; 0 when none does. */
 size_t mp_text_utf8_character(const char *bytes, size_t len);
 

@@ -20,18 +20,17 @@ enum record_type { /* stored: never renumber */
 
 bool mp_key_is_valid(const char *key)
 {
-	bool ascii = true;
-	size_t len = 0;
+	size_t len = key == NULL ? 0 : strnlen(key, MP_KEY_BYTES_MAX + 1);
 
-	if (key == NULL)
+	if (len == 0 || len > MP_KEY_BYTES_MAX)
 		return false;
-	for (; key[len] != '\0'; len++) {
-		unsigned char byte = (unsigned char)key[len];
-		if (byte < 0x20 || len == MP_KEY_BYTES_MAX)
+	if (mp_text_is_ascii(key, len, ' '))
+		return true;
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)key[i] < ' ')
 			return false;
-		ascii = ascii && byte < 0x80;
 	}
-	return len > 0 && (ascii || mp_text_is_utf8(key, len));
+	return mp_text_is_utf8(key, len);
 }
 
 size_t mp_key_write(const char *pk, const char *sk, char *out)
