@@ -92,7 +92,7 @@ static void on_committed(void *ctx)
 /* Without memory nothing is told: the row itself counts, and a sweep finds it. */
 static void remember(struct mp_outbox *outbox, struct mp_txn *txn, const struct mp_id *id)
 {
-	struct added *added = txn->committed == on_committed ? txn->committed_ctx : NULL;
+	struct added *added = txn->committed.call == on_committed ? txn->committed.ctx : NULL;
 
 	if (added == NULL) {
 		added = mp_arena_alloc(txn->arena, sizeof(*added));
@@ -100,8 +100,7 @@ static void remember(struct mp_outbox *outbox, struct mp_txn *txn, const struct 
 			return;
 		added->outbox = outbox;
 		added->end = &added->first;
-		txn->committed = on_committed;
-		txn->committed_ctx = added;
+		txn->committed = (struct mp_hook){on_committed, added};
 	}
 	assert(added->outbox == outbox); /* one outbox to a transaction */
 	struct added_id *node = mp_arena_alloc(txn->arena, sizeof(*node));

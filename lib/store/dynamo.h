@@ -154,8 +154,8 @@ enum mp_rc mp_dynamo_query(void *engine, const struct mp_query *query, struct mp
 enum mp_rc mp_dynamo_scan(void *engine, uint32_t segment, uint32_t segments, const char *cursor,
 	size_t limit, struct mp_arena *arena, struct mp_page *out_page,
 	const char **out_cursor) MP_MUST_CHECK;
-enum mp_rc mp_dynamo_commit(void *engine, const struct mp_op *ops, size_t count,
-	struct mp_arena *arena, size_t *reterr_op) MP_MUST_CHECK;
+enum mp_rc mp_dynamo_commit(
+	void *engine, const struct mp_txn *txn, size_t *reterr_op) MP_MUST_CHECK;
 enum mp_rc mp_dynamo_erase(void *engine, const struct mp_key *keys, size_t count) MP_MUST_CHECK;
 
 #endif

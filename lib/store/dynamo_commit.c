@@ -183,10 +183,11 @@ static enum mp_rc commit_transaction(struct dynamo_call *call, const struct mp_o
 	return refusal_of(&ops[refused]);
 }
 
-enum mp_rc mp_dynamo_commit(void *engine, const struct mp_op *ops, size_t count,
-	struct mp_arena *arena, size_t *reterr_op)
+enum mp_rc mp_dynamo_commit(void *engine, const struct mp_txn *txn, size_t *reterr_op)
 {
 	struct mp_dynamo *db = engine;
+	const struct mp_op *ops = txn->ops;
+	size_t count = txn->count;
 	/* One time for all attempts: a token goes with one content only. */
 	int64_t now_s = mp_clock_ms() / 1000;
 	bool single = count == 1 && ops[0].kind != MP_OP_CHECK;

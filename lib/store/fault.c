@@ -53,8 +53,7 @@ static bool fault_is_due(struct fault *fault, bool *out_after_effect)
 	return due;
 }
 
-static enum mp_rc fault_commit(void *engine, const struct mp_op *ops, size_t count,
-	struct mp_arena *arena, size_t *reterr_op)
+static enum mp_rc fault_commit(void *engine, const struct mp_txn *txn, size_t *reterr_op)
 {
 	struct fault *fault = engine;
 	const struct mp_store *inner = fault->inner;
@@ -64,11 +63,11 @@ static enum mp_rc fault_commit(void *engine, const struct mp_op *ops, size_t cou
 	if (due && !after_effect)
 		return MP_UNAVAILABLE;
 	if (!due)
-		return inner->engine->commit(inner->data, ops, count, arena, reterr_op);
+		return inner->engine->commit(inner->data, txn, reterr_op);
 
 	/* The answer is lost, whatever it was. */
 	size_t refused;
-	(void)inner->engine->commit(inner->data, ops, count, arena, &refused);
+	(void)inner->engine->commit(inner->data, txn, &refused);
 	return MP_UNKNOWN;
 }
 

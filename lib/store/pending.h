@@ -8,8 +8,9 @@
 #include "base/rc.h"
 
 /*
- * What the transactions of a group have changed before they are written: the versions that the
- * later ones of the group must see. An open hash table over borrowed keys. Threads: one.
+ * What the transactions of a group change, before readers can see it: the versions that later ones
+ * of the group, and of the next group, must see. An open hash table over keys of its own. Threads:
+ * one that sets, or many that get.
  */
 struct mp_pending_slot {
 	const char *key; /* NULL: free */
@@ -23,10 +24,17 @@ struct mp_pending {
 	size_t slots_count;	       /* a power of two, in use */
 	size_t capacity;
 	size_t used;
+	char *keys; /* owned: the keys' bytes */
+	size_t keys_bytes;
+	size_t keys_bytes_max;
 };
 
-/* Empties the table and makes room for keys_max keys. MP_NOMEM: it is empty and takes none. */
-enum mp_rc mp_pending_reset(struct mp_pending *pending, size_t keys_max) MP_MUST_CHECK;
+/*
+ * Empties the table and makes room for keys_max keys of keys_bytes together. MP_NOMEM: it is empty
+ * and takes none.
+ */
+enum mp_rc mp_pending_reset(
+	struct mp_pending *pending, size_t keys_max, size_t keys_bytes) MP_MUST_CHECK;
 void mp_pending_done(struct mp_pending *pending);
 
 /* version 0: the item is absent now. Within the room that reset made. */

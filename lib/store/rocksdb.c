@@ -339,8 +339,11 @@ static void engine_close(void *data)
 		rocksdb_close(engine->db);
 	}
 	mp_rocksdb_beside_done(engine);
-	mp_pending_done(&engine->pending);
-	rocksdb_writebatch_destroy(engine->batch);
+	for (size_t i = 0; i < 2; i++) {
+		mp_pending_done(&engine->groups[i].pending);
+		rocksdb_writebatch_destroy(engine->groups[i].batch);
+	}
+	mp_versions_free(engine->versions);
 	rocksdb_writeoptions_destroy(engine->write_durable);
 	rocksdb_writeoptions_destroy(engine->write_soon);
 	rocksdb_readoptions_destroy(engine->read);
@@ -382,14 +385,17 @@ static void open_lock_init(pthread_rwlock_t *lock)
 static struct mp_rocksdb *engine_new(const char *directory, const struct mp_sink *sink)
 {
 	struct mp_rocksdb *engine = calloc(1, sizeof(*engine));
+	struct mp_versions *versions = mp_versions_new();
 	char *copy = strdup(directory);
 
-	if (engine == NULL || copy == NULL) {
+	if (engine == NULL || versions == NULL || copy == NULL) {
 		free(engine);
+		mp_versions_free(versions);
 		free(copy);
 		return NULL;
 	}
 	engine->directory = copy;
+	engine->versions = versions;
 	if (sink != NULL)
 		engine->sink = *sink;
 	open_lock_init(&engine->open_lock);
@@ -401,7 +407,8 @@ static struct mp_rocksdb *engine_new(const char *directory, const struct mp_sink
 	engine->write_durable = rocksdb_writeoptions_create();
 	rocksdb_writeoptions_set_sync(engine->write_durable, 1);
 	engine->write_soon = rocksdb_writeoptions_create();
-	engine->batch = rocksdb_writebatch_create();
+	for (size_t i = 0; i < 2; i++)
+		engine->groups[i].batch = rocksdb_writebatch_create();
 	return engine;
 }
 

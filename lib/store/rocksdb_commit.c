@@ -8,10 +8,13 @@
 
 /*
  * Group commit. A committing thread makes its records, queues them, and waits. Whoever finds no
- * leader leads: takes what waits, checks the conditions of one transaction after the other against
- * the database and what the group has changed so far, writes those that pass as one batch with one
- * fsync, wakes their threads, and hands the lead to the first that came meanwhile. A lone committer
- * pays for no second thread, and many share the fsync.
+ * leader leads: takes what waits as a group, checks the conditions of one transaction after the
+ * other against the database and what comes before it, waits until the group before is written,
+ * hands the lead to the first that came meanwhile, writes those that passed as one batch with one
+ * fsync, and wakes their threads. A lone committer pays for no second thread, many share the fsync,
+ * and while the disk is busy with one group the next one is checked.
+ *
+ *	queue -> [check] -> (the group before has ended) -> [write, fsync] -> answered
  */
 
 /* Bounds on one group, so that the first in it does not wait for all the others' bytes. */
@@ -94,9 +97,11 @@ static enum mp_rc prepare_commit(
 	size_t bytes = 0;
 	char *at;
 
-	for (size_t i = 0; i < count; i++)
-		bytes += strlen(ops[i].pk) + 1 + strlen(ops[i].sk) + ops[i].item_bytes;
-	if (!request_alloc(request, count, bytes, &at))
+	for (size_t i = 0; i < count; i++) {
+		request->keys_bytes += strlen(ops[i].pk) + 1 + strlen(ops[i].sk);
+		bytes += ops[i].item_bytes;
+	}
+	if (!request_alloc(request, count, request->keys_bytes + bytes, &at))
 		return MP_NOMEM;
 
 	for (size_t i = 0; i < count; i++) {
@@ -121,12 +126,11 @@ static enum mp_rc prepare_commit(
 static enum mp_rc prepare_erase(
 	struct rocksdb_request *request, const struct mp_key *keys, size_t count)
 {
-	size_t bytes = 0;
 	char *at;
 
 	for (size_t i = 0; i < count; i++)
-		bytes += strlen(keys[i].pk) + 1 + strlen(keys[i].sk);
-	if (!request_alloc(request, count, bytes, &at))
+		request->keys_bytes += strlen(keys[i].pk) + 1 + strlen(keys[i].sk);
+	if (!request_alloc(request, count, request->keys_bytes, &at))
 		return MP_NOMEM;
 	for (size_t i = 0; i < count; i++) {
 		request->writes[i] = (struct prepared_write){.key = at, .expected = EXPECT_NOTHING};
@@ -155,36 +159,45 @@ static bool queue_push(struct mp_rocksdb *engine, struct rocksdb_request *reques
 	return leads;
 }
 
-/* Takes the head, which is the leader's own, and those behind it that fit into one group. */
-static struct rocksdb_request *queue_take(struct mp_rocksdb *engine, size_t *out_keys_count)
+/*
+ * Makes a group of the head, which is the leader's own, and those behind it that fit. out_before:
+ * the group that is being written.
+ */
+static struct rocksdb_group *queue_take(
+	struct mp_rocksdb *engine, const struct rocksdb_group **out_before)
 {
-	(void)pthread_mutex_lock(&engine->queue_lock);
-	struct rocksdb_request *group = engine->queue_head;
-	struct rocksdb_request *last = group;
-	size_t count = group->count;
-	size_t bytes = group->bytes;
+	struct rocksdb_group *group = &engine->groups[engine->groups_taken++ % 2];
 
-	while (last->next != NULL && count + last->next->count <= GROUP_WRITES_MAX &&
+	(void)pthread_mutex_lock(&engine->queue_lock);
+	struct rocksdb_request *last = engine->queue_head;
+	size_t bytes = last->bytes;
+	group->first = last;
+	group->keys_count = last->count;
+	group->keys_bytes = last->keys_bytes;
+	while (last->next != NULL && group->keys_count + last->next->count <= GROUP_WRITES_MAX &&
 		bytes + last->next->bytes <= GROUP_BYTES_MAX) {
 		last = last->next;
-		count += last->count;
 		bytes += last->bytes;
+		group->keys_count += last->count;
+		group->keys_bytes += last->keys_bytes;
 	}
 	engine->queue_head = last->next;
 	if (engine->queue_head == NULL)
 		engine->queue_tail = NULL;
 	last->next = NULL;
+	group->opened = engine->opened;
+	*out_before = engine->writing;
 	(void)pthread_mutex_unlock(&engine->queue_lock);
-	*out_keys_count = count;
 	return group;
 }
 
-/* The first that waits becomes the leader, if there is one. */
-static void hand_over(struct mp_rocksdb *engine)
+/* The group is about to be written: the first that waits, if there is one, leads the next. */
+static void hand_over(struct mp_rocksdb *engine, const struct rocksdb_group *group)
 {
 	(void)pthread_mutex_lock(&engine->queue_lock);
 	struct rocksdb_request *next = engine->queue_head;
 	engine->led = next != NULL;
+	engine->writing = group;
 	(void)pthread_mutex_unlock(&engine->queue_lock);
 	if (next == NULL)
 		return;
@@ -192,16 +205,27 @@ static void hand_over(struct mp_rocksdb *engine)
 	(void)sem_post(&next->wake);
 }
 
+static void end_writing(struct mp_rocksdb *engine)
+{
+	(void)pthread_mutex_lock(&engine->queue_lock);
+	engine->writing = NULL;
+	(void)pthread_mutex_unlock(&engine->queue_lock);
+	(void)pthread_mutex_unlock(&engine->write_lock);
+}
+
 static void lead(struct mp_rocksdb *engine, const struct rocksdb_request *own)
 {
-	size_t keys_count;
-	struct rocksdb_request *group = queue_take(engine, &keys_count);
+	const struct rocksdb_group *before;
+	struct rocksdb_group *group = queue_take(engine, &before);
 
-	assert(group == own);
+	assert(group->first == own);
+	mp_rocksdb_check_group(engine, group, before);
 	mp_rocksdb_lock_writes(engine);
-	mp_rocksdb_run_group(engine, group, keys_count);
-	(void)pthread_mutex_unlock(&engine->write_lock);
-	hand_over(engine); /* first, so that the disk is busy again */
+	bool confirmed = mp_rocksdb_confirm_group(engine, group);
+	hand_over(engine, confirmed ? group : NULL);
+	if (confirmed)
+		mp_rocksdb_write_group(engine, group);
+	end_writing(engine);
 	for (struct rocksdb_request *request = own->next; request != NULL;) {
 		struct rocksdb_request *next = request->next; /* once woken it may be gone */
 		(void)sem_post(&request->wake);
@@ -209,10 +233,14 @@ static void lead(struct mp_rocksdb *engine, const struct rocksdb_request *own)
 	}
 }
 
-static enum mp_rc run_request(struct mp_rocksdb *engine, struct rocksdb_request *request)
+static enum mp_rc run_request(
+	struct mp_rocksdb *engine, struct rocksdb_request *request, const struct mp_hook *queued)
 {
 	(void)sem_init(&request->wake, 0, 0);
-	if (!queue_push(engine, request)) {
+	bool leads = queue_push(engine, request);
+	if (queued->call != NULL)
+		queued->call(queued->ctx);
+	if (!leads) {
 		while (sem_wait(&request->wake) != 0)
 			continue; /* a signal */
 	}
@@ -224,19 +252,20 @@ static enum mp_rc run_request(struct mp_rocksdb *engine, struct rocksdb_request 
 
 /* --- the engine's operations --- */
 
-enum mp_rc mp_rocksdb_commit(void *data, const struct mp_op *ops, size_t count,
-	struct mp_arena *arena, size_t *reterr_op)
+enum mp_rc mp_rocksdb_commit(void *data, const struct mp_txn *txn, size_t *reterr_op)
 {
 	struct rocksdb_request request = {.rc = MP_BUG};
 
-	enum mp_rc rc = prepare_commit(&request, ops, count);
+	enum mp_rc rc = prepare_commit(&request, txn->ops, txn->count);
 	if (rc == MP_OK)
-		rc = run_request(data, &request);
+		rc = run_request(data, &request, &txn->queued);
 	if (rc == MP_EXISTS || rc == MP_STALE)
 		*reterr_op = request.refused;
 	free(request.writes);
 	return rc;
 }
+
+static const struct mp_hook untold;
 
 enum mp_rc mp_rocksdb_erase(void *data, const struct mp_key *keys, size_t count)
 {
@@ -246,7 +275,7 @@ enum mp_rc mp_rocksdb_erase(void *data, const struct mp_key *keys, size_t count)
 
 		enum mp_rc rc = prepare_erase(&request, keys + at, part);
 		if (rc == MP_OK)
-			rc = run_request(data, &request);
+			rc = run_request(data, &request, &untold);
 		free(request.writes);
 		if (rc != MP_OK)
 			return rc;
@@ -263,11 +292,11 @@ enum mp_rc mp_rocksdb_ready(void *data, char reterr[160])
 
 	/* No caller is to wait where writes do, nor where one is on its way and will tell. */
 	(void)pthread_mutex_lock(&engine->queue_lock);
-	bool is_busy = engine->led && engine->trouble[0] == '\0';
+	bool is_busy = (engine->led || engine->writing != NULL) && engine->trouble[0] == '\0';
 	(void)pthread_mutex_unlock(&engine->queue_lock);
 	if (is_busy || engine->held_until_ms > mp_clock_mono_ms())
 		return MP_OK;
-	enum mp_rc rc = run_request(engine, &request);
+	enum mp_rc rc = run_request(engine, &request, &untold);
 	if (rc == MP_OK)
 		return MP_OK;
 	(void)pthread_mutex_lock(&engine->queue_lock);

@@ -28,7 +28,7 @@ static enum mp_rc refuse(struct mp_rocksdb *engine, const char *why)
 
 static void go_on(struct mp_rocksdb *engine)
 {
-	/* Only the leader writes trouble, so it may read it without the lock. */
+	/* Only who holds write_lock writes trouble, so it may be read without the queue's. */
 	if (engine->trouble[0] == '\0')
 		return;
 	(void)pthread_mutex_lock(&engine->queue_lock);
@@ -55,6 +55,14 @@ static enum mp_rc refuse_full(struct mp_rocksdb *engine)
 	return refuse(engine, why);
 }
 
+void mp_rocksdb_check_again(struct mp_rocksdb *engine)
+{
+	(void)pthread_mutex_lock(&engine->queue_lock);
+	engine->opened++;
+	engine->writing = NULL;
+	(void)pthread_mutex_unlock(&engine->queue_lock);
+}
+
 /*
  * What a failed write left in the log is known once the log has been read again: then the folder
  * holds the batch or not, and conditions tell.
@@ -72,6 +80,7 @@ static enum mp_rc reopen(struct mp_rocksdb *engine)
 	if (rc != MP_OK)
 		return refuse(engine, why);
 	engine->write_failed = false;
+	mp_rocksdb_check_again(engine);
 	return MP_OK;
 }
 
@@ -102,6 +111,7 @@ enum mp_rc mp_rocksdb_may_write(struct mp_rocksdb *engine)
 void mp_rocksdb_write_failed(struct mp_rocksdb *engine, char *error)
 {
 	engine->write_failed = true;
+	mp_rocksdb_check_again(engine);
 	engine->space_checked_ms = 0;
 	engine->reopen_at_ms = mp_clock_mono_ms();
 	(void)refuse(engine, error);

@@ -26,7 +26,8 @@ struct rocksdb_request {
 	struct prepared_write *writes;		/* owned, with all that they point to */
 	const struct prepared_write **in_order; /* by key */
 	size_t count;
-	size_t bytes;
+	size_t keys_bytes;
+	size_t bytes; /* with the values */
 	bool durable;
 	sem_t wake;    /* posted once, to lead or because rc is there */
 	bool leads;    /* woken to lead */
@@ -36,10 +37,19 @@ struct rocksdb_request {
 };
 
 /*
- * Runs a group: conditions, one write, each request's rc. Called by the leader alone. keys_count is
- * that of all its writes.
+ * Makes the batch of those whose conditions hold, and gives the others their rc. before: the group
+ * that is being written meanwhile, NULL: none; what it changes counts as written.
  */
-void mp_rocksdb_run_group(
-	struct mp_rocksdb *engine, struct rocksdb_request *group, size_t keys_count);
+void mp_rocksdb_check_group(
+	struct mp_rocksdb *engine, struct rocksdb_group *group, const struct rocksdb_group *before);
+
+/*
+ * With write_lock held, before the next group is checked: checks again if the group before came to
+ * nothing. False: nothing can be written, and each request has its rc.
+ */
+bool mp_rocksdb_confirm_group(struct mp_rocksdb *engine, struct rocksdb_group *group);
+
+/* Writes the batch: each request has its rc. With write_lock held. */
+void mp_rocksdb_write_group(struct mp_rocksdb *engine, struct rocksdb_group *group);
 
 #endif

@@ -102,6 +102,12 @@ struct mp_op {
 	size_t item_bytes;	    /* at most, as a record (codec.h); set by mp_txn_commit */
 };
 
+/* Called in the committing thread; call may be NULL. */
+struct mp_hook {
+	void (*call)(void *ctx);
+	void *ctx;
+};
+
 /*
  * A builder in an arena. Items are borrowed until commit. Every call takes NULL items and keeps the
  * first failure for commit, so that a transaction reads as a list of what it does. Calls return the
@@ -114,9 +120,8 @@ struct mp_txn {
 	size_t count;
 	size_t capacity;
 	enum mp_rc rc;
-	void (*committed)(
-		void *ctx); /* called after a successful commit: wakes the outbox's relay */
-	void *committed_ctx;
+	struct mp_hook queued;	  /* called within the commit, see mp_txn_commit */
+	struct mp_hook committed; /* called after a successful commit: wakes the outbox's relay */
 };
 
 #define MP_OP_NONE SIZE_MAX
@@ -134,6 +139,11 @@ size_t mp_txn_restore(struct mp_txn *txn, const struct mp_item *item);
  * Writes all or nothing; durable when it returns MP_OK. reterr_op (may be NULL) names the first
  * refusing operation on MP_EXISTS and MP_STALE, and is MP_OP_NONE on every other error. An empty
  * transaction is MP_OK. Versions are 1 or more, and 0 in a check only; MP_INVALID otherwise.
+ *
+ * Transactions of a store that is not shared are decided one after the other, in the order in which
+ * they are queued: each sees what those before it write, also while that is on its way to the disk,
+ * and none is answered before what it saw is durable. queued is called, at most once, when the
+ * transaction has its place, and never on a shared store.
  */
 enum mp_rc mp_txn_commit(struct mp_txn *txn, size_t *reterr_op) MP_MUST_CHECK;
 
@@ -183,9 +193,8 @@ struct mp_store_engine {
 	enum mp_rc (*scan)(void *engine, uint32_t segment, uint32_t segments, const char *cursor,
 		size_t limit, struct mp_arena *arena, struct mp_page *out_page,
 		const char **out_cursor);
-	/* ops are valid (checked by mp_txn_commit: keys, sizes, count, no item twice) */
-	enum mp_rc (*commit)(void *engine, const struct mp_op *ops, size_t count,
-		struct mp_arena *arena, size_t *reterr_op);
+	/* operations are valid (checked by mp_txn_commit: keys, sizes, count, no item twice) */
+	enum mp_rc (*commit)(void *engine, const struct mp_txn *txn, size_t *reterr_op);
 	enum mp_rc (*erase)(void *engine, const struct mp_key *keys, size_t count);
 	enum mp_rc (*ready)(void *engine, char reterr[160]);
 	enum mp_rc (*hold)(void *engine, int64_t for_ms); /* these three: NULL without */

@@ -15,7 +15,7 @@ static void an_empty_table_knows_nothing(void **state)
 	int64_t version = 7;
 
 	assert_false(mp_pending_get(&pending, "a", 1, &version));
-	assert_int_equal(mp_pending_reset(&pending, 0), MP_OK);
+	assert_int_equal(mp_pending_reset(&pending, 0, 0), MP_OK);
 	assert_false(mp_pending_get(&pending, "a", 1, &version));
 	assert_int_equal(version, 7);
 	mp_pending_done(&pending);
@@ -26,7 +26,7 @@ static void the_last_version_of_a_key_counts(void **state)
 	struct mp_pending pending = {.slots = NULL};
 	int64_t version = 7;
 
-	assert_int_equal(mp_pending_reset(&pending, 3), MP_OK);
+	assert_int_equal(mp_pending_reset(&pending, 3, 7), MP_OK);
 	mp_pending_set(&pending, "a\0b", 3, 1);
 	mp_pending_set(&pending, "a\0b", 3, 2);
 	mp_pending_set(&pending, "a", 1, 0);
@@ -50,7 +50,7 @@ static void it_holds_as_many_keys_as_it_was_made_for(void **state)
 	for (int i = 0; i < MANY; i++)
 		(void)snprintf(keys[i], sizeof(keys[i]), "%d", i);
 	for (size_t keys_max = 1; keys_max <= MANY; keys_max = keys_max * 2 + 3) {
-		assert_int_equal(mp_pending_reset(&pending, keys_max), MP_OK);
+		assert_int_equal(mp_pending_reset(&pending, keys_max, sizeof(keys)), MP_OK);
 		assert_false(mp_pending_get(&pending, keys[0], strlen(keys[0]), &version));
 		for (size_t i = 0; i < keys_max; i++)
 			mp_pending_set(&pending, keys[i], strlen(keys[i]), (int64_t)i + 1);

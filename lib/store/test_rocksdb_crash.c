@@ -294,6 +294,110 @@ static void after_a_failed_write_the_store_goes_on(void **state)
 	assert_int_equal(role_status("limited", f->folder), 0);
 }
 
+/* --- a write that fails while others are decided on what it would have left --- */
+
+#define CHAINED 4
+
+/* Whoever holds the baton replaces the item as the one before will leave it, and hands it on. */
+struct chain {
+	struct mp_store *store;
+	pthread_mutex_t baton;
+	int64_t version; /* as everything queued so far leaves it */
+	int written;
+	bool broken;
+	bool wrong;
+};
+
+static void hand_on(void *ctx)
+{
+	struct chain *chain = ctx;
+
+	chain->version++;
+	(void)pthread_mutex_unlock(&chain->baton);
+}
+
+static enum mp_rc replace_next(struct chain *chain, struct mp_arena *arena)
+{
+	struct mp_item *item = mp_item_new(arena, "CHAIN", "1", 1);
+	struct mp_txn txn;
+
+	mp_map_set_int(mp_item_attrs(item), "n", chain->version);
+	mp_txn_begin(&txn, chain->store, arena);
+	txn.queued = (struct mp_hook){hand_on, chain};
+	mp_txn_replace(&txn, item, chain->version);
+	return mp_txn_commit(&txn, NULL);
+}
+
+static void *add_to_chain(void *arg)
+{
+	struct mp_arena *arena = mp_arena_new(1u << 20);
+	struct chain *chain = arg;
+
+	(void)pthread_mutex_lock(&chain->baton);
+	for (int tries = 0; tries < 20000 && !chain->broken; tries++) {
+		mp_arena_reset(arena);
+		enum mp_rc rc = replace_next(chain, arena);
+		(void)pthread_mutex_lock(&chain->baton);
+		chain->written += rc == MP_OK;
+		chain->broken = chain->broken || rc != MP_OK;
+		/* After the first that failed, what counted on it was refused or not written. */
+		chain->wrong = chain->wrong || !(rc == MP_OK || rc == MP_UNAVAILABLE ||
+						       rc == MP_STALE || rc == MP_UNKNOWN);
+	}
+	(void)pthread_mutex_unlock(&chain->baton);
+	mp_arena_free(arena);
+	return NULL;
+}
+
+/* Runs until a write fails; whatever was answered MP_OK is there, and nothing else. */
+static int break_chain(struct chain *chain, struct mp_arena *arena)
+{
+	pthread_t threads[CHAINED];
+	struct mp_item *item;
+
+	chain->broken = false;
+	limit_files(64u << 10);
+	for (int i = 0; i < CHAINED; i++)
+		EXPECT(pthread_create(&threads[i], NULL, add_to_chain, chain) == 0);
+	for (int i = 0; i < CHAINED; i++)
+		EXPECT(pthread_join(threads[i], NULL) == 0);
+	limit_files(RLIM_INFINITY);
+	EXPECT(chain->broken && !chain->wrong);
+	EXPECT(mp_store_get(chain->store, "CHAIN", "1", arena, &item) == MP_OK);
+	EXPECT(item->version == 1 + chain->written);
+	chain->version = item->version;
+	return 0;
+}
+
+static int role_chained(const char *folder)
+{
+	struct chain chain = {.version = 1};
+	struct mp_arena *arena = mp_arena_new(1u << 20);
+	struct mp_txn txn;
+	char error[256] = "";
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	(void)pthread_mutex_init(&chain.baton, NULL);
+	EXPECT(open_folder(folder, &chain.store, error) == MP_OK);
+	struct mp_item *item = mp_item_new(arena, "CHAIN", "1", 1);
+	mp_txn_begin(&txn, chain.store, arena);
+	mp_txn_insert(&txn, item);
+	EXPECT(mp_txn_commit(&txn, NULL) == MP_OK);
+	for (int round = 0; round < 5; round++)
+		EXPECT(break_chain(&chain, arena) == 0);
+	EXPECT(chain.written > 100);
+	mp_store_close(chain.store);
+	mp_arena_free(arena);
+	return 0;
+}
+
+static void a_failed_write_takes_along_what_counted_on_it(void **state)
+{
+	const struct fixture *f = *state;
+
+	assert_int_equal(role_status("chained", f->folder), 0);
+}
+
 /* --- a full disk: a small file system of the role's own --- */
 
 #define DISK_BYTES (128u << 20)
@@ -419,6 +523,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		T(every_acknowledged_commit_survives_kill_9),
 		T(after_a_failed_write_the_store_goes_on),
+		T(a_failed_write_takes_along_what_counted_on_it),
 		T(a_full_disk_refuses_writes_and_goes_on_with_room),
 	};
 
@@ -428,6 +533,8 @@ int main(int argc, char **argv)
 		return role_writer(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "limited") == 0)
 		return role_limited(argv[2]);
+	if (argc == 3 && strcmp(argv[1], "chained") == 0)
+		return role_chained(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "full") == 0)
 		return role_full(argv[2]);
 	return cmocka_run_group_tests_name("rocksdb_crash", tests, NULL, NULL);

@@ -177,7 +177,7 @@ enum mp_rc mp_txn_commit(struct mp_txn *txn, size_t *reterr_op)
 		rc = check_distinct(txn);
 	if (rc == MP_OK && txn->count > 0) {
 		const struct mp_store *store = txn->store;
-		rc = store->engine->commit(store->data, txn->ops, txn->count, txn->arena, &refused);
+		rc = store->engine->commit(store->data, txn, &refused);
 		assert(rc == MP_OK ||
 			(refused < txn->count) == (rc == MP_EXISTS || rc == MP_STALE));
 	}
@@ -186,7 +186,7 @@ enum mp_rc mp_txn_commit(struct mp_txn *txn, size_t *reterr_op)
 			*reterr_op = refused;
 		return rc;
 	}
-	if (txn->committed != NULL)
-		txn->committed(txn->committed_ctx);
+	if (txn->committed.call != NULL)
+		txn->committed.call(txn->committed.ctx);
 	return MP_OK;
 }

@@ -47,12 +47,12 @@ static enum mp_rc empty_scan(void *engine, uint32_t segment, uint32_t segments, 
 	return MP_OK;
 }
 
-static enum mp_rc empty_commit(void *engine, const struct mp_op *ops, size_t count,
-	struct mp_arena *arena, size_t *reterr_op)
+static enum mp_rc empty_commit(void *engine, const struct mp_txn *txn, size_t *reterr_op)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (ops[i].kind == MP_OP_REPLACE || ops[i].kind == MP_OP_REMOVE ||
-			(ops[i].kind == MP_OP_CHECK && ops[i].version != 0)) {
+	for (size_t i = 0; i < txn->count; i++) {
+		const struct mp_op *op = &txn->ops[i];
+		if (op->kind == MP_OP_REPLACE || op->kind == MP_OP_REMOVE ||
+			(op->kind == MP_OP_CHECK && op->version != 0)) {
 			if (reterr_op != NULL)
 				*reterr_op = i;
 			return MP_STALE;

@@ -205,6 +205,62 @@ static void moves_between_items_keep_the_sum(void **state)
 	assert_int_equal(versions, ACCOUNTS + 2 * THREADS * MOVES);
 }
 
+/* --- what was queued before counts, though it is not answered yet --- */
+
+#define LINKS scaled(20)
+
+static struct {
+	pthread_mutex_t baton; /* who holds it may queue the next */
+	int64_t version;       /* as everything queued so far leaves the item */
+	int queued;
+} chain = {.baton = PTHREAD_MUTEX_INITIALIZER};
+
+static void hand_on(void *ctx)
+{
+	chain.queued++;
+	(void)pthread_mutex_unlock(&chain.baton);
+}
+
+/* Every third is refused, for a condition of its own: the others do not count on it. */
+static void *add_links(void *arg)
+{
+	struct worker *w = arg;
+	struct mp_txn txn;
+
+	for (int i = 0; i < LINKS; i++) {
+		bool refused = i % 3 == 2;
+		mp_arena_reset(w->arena);
+		(void)pthread_mutex_lock(&chain.baton);
+		mp_txn_begin(&txn, w->f->store, w->arena);
+		txn.queued = (struct mp_hook){hand_on, NULL};
+		mp_txn_replace(&txn, make_item(w->arena, "CHAIN", "1", i), chain.version);
+		if (refused)
+			mp_txn_check(&txn, "NOTHING", "1", 7);
+		else
+			chain.version++;
+		enum mp_rc rc = mp_txn_commit(&txn, NULL);
+		w->failures += rc != (refused ? MP_STALE : MP_OK);
+		if (mp_store_is_shared(w->f->store)) /* it does not say */
+			(void)pthread_mutex_unlock(&chain.baton);
+	}
+	return NULL;
+}
+
+static void what_was_queued_before_counts(void **state)
+{
+	struct fixture *f = *state;
+	struct worker workers[THREADS];
+
+	chain.version = 1;
+	chain.queued = 0;
+	assert_int_equal(insert_one(f, "CHAIN", "1", 0), MP_OK);
+	assert_int_equal(run_workers(f, workers, add_links), 0);
+	assert_int_equal(chain.queued, mp_store_is_shared(f->store) ? 0 : THREADS * LINKS);
+	struct mp_item *item;
+	assert_int_equal(mp_store_get(f->store, "CHAIN", "1", f->arena, &item), MP_OK);
+	assert_int_equal(item->version, chain.version);
+}
+
 #define T(test) cmocka_unit_test_setup_teardown(test, contract_setup, contract_teardown)
 
 int run_thread_tests(const char *name)
@@ -213,6 +269,7 @@ int run_thread_tests(const char *name)
 		T(no_update_of_a_counter_is_lost),
 		T(each_key_is_claimed_by_one),
 		T(moves_between_items_keep_the_sum),
+		T(what_was_queued_before_counts),
 	};
 
 	return cmocka_run_group_tests_name(name, tests, NULL, NULL);

@@ -478,8 +478,7 @@ static void committed_is_called_after_success_only(void **state)
 
 	for (int i = 0; i < 2; i++) { /* the second is refused */
 		mp_txn_begin(&txn, f->store, f->arena);
-		txn.committed = count_call;
-		txn.committed_ctx = &calls;
+		txn.committed = (struct mp_hook){count_call, &calls};
 		mp_txn_insert(&txn, make_item(f->arena, "A", "1", 1));
 		assert_int_equal(mp_txn_commit(&txn, NULL), i == 0 ? MP_OK : MP_EXISTS);
 		assert_int_equal(calls, 1);
