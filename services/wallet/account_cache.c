@@ -12,7 +12,7 @@ struct account_cache {
 	size_t used; /* slots ever handed out: those after them were never touched */
 	struct account_slot **buckets;
 	size_t buckets_count;	     /* a power of two */
-	struct account_slot *newest; /* of those that nobody owns */
+	struct account_slot *newest; /* of those that nobody holds */
 	struct account_slot *oldest;
 };
 
@@ -114,7 +114,7 @@ struct account_slot *account_cache_get(
 		slot->next = *bucket_of(cache, hash);
 		*bucket_of(cache, hash) = slot;
 		list_add_newest(cache, slot);
-	} else if (slot->owner == NULL) {
+	} else if (slot->holders == 0) {
 		list_remove(cache, slot);
 		list_add_newest(cache, slot);
 	}
@@ -122,16 +122,19 @@ struct account_slot *account_cache_get(
 	return slot;
 }
 
-void account_cache_own(struct account_cache *cache, struct account_slot *slot, const void *owner)
+void account_cache_hold(struct account_cache *cache, struct account_slot *slot, const void *batch)
 {
-	assert(slot->owner == NULL && owner != NULL);
-	list_remove(cache, slot);
-	slot->owner = owner;
+	assert(batch != NULL && slot->owner != batch);
+	if (slot->holders++ == 0)
+		list_remove(cache, slot);
+	slot->owner = batch;
 }
 
-void account_cache_disown(struct account_cache *cache, struct account_slot *slot)
+void account_cache_let_go(struct account_cache *cache, struct account_slot *slot, const void *batch)
 {
-	assert(slot->owner != NULL);
-	slot->owner = NULL;
-	list_add_newest(cache, slot);
+	assert(slot->holders > 0);
+	if (slot->owner == batch)
+		slot->owner = NULL;
+	if (--slot->holders == 0)
+		list_add_newest(cache, slot);
 }

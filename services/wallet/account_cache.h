@@ -5,14 +5,16 @@
 
 /*
  * The accounts that the committer knows: a hash table with a bound, from which the one not used
- * for longest is dropped. A slot that a batch in flight owns is never dropped. Nothing here is
+ * for longest is dropped. A slot that a batch in flight holds is never dropped. Nothing here is
  * trusted by itself: a transaction is conditional on the versions of the accounts that it was made
- * from. Threads: the caller's lock. An owned slot's account and known are its owner's without it.
+ * from. Threads: the caller's lock. A held slot's account and known are those of the batch that
+ * holds it without it; where several do, of the batch whose turn it is.
  */
 struct account_slot {
-	struct wallet_account account; /* as the store last confirmed it, when known */
+	struct wallet_account account; /* as the store has it, or will with what is queued there */
 	bool known;
-	const void *owner; /* the batch in flight that it belongs to; NULL: none */
+	unsigned holders;  /* batches in flight */
+	const void *owner; /* the last of them, while it holds it */
 	size_t index;	   /* of the account in its owner's batch */
 	uint64_t blocked;  /* the last walk over the queue in which a waiting transfer kept it */
 
@@ -20,8 +22,8 @@ struct account_slot {
 	struct wallet_key key; /* the account's, which its owner may be writing */
 	uint64_t touched;      /* the last walk that asked for it */
 	uint64_t hash;
-	struct account_slot *next; /* in its bucket, or in the free list */
-	struct account_slot *newer;
+	struct account_slot *next;  /* in its bucket, or in the free list */
+	struct account_slot *newer; /* of those that nobody holds */
 	struct account_slot *older;
 };
 
@@ -39,8 +41,9 @@ void account_cache_free(struct account_cache *cache);
 struct account_slot *account_cache_get(
 	struct account_cache *cache, const struct wallet_key *key, uint64_t walk);
 
-/* An owned slot leaves the list of what may be dropped, until it is disowned. */
-void account_cache_own(struct account_cache *cache, struct account_slot *slot, const void *owner);
-void account_cache_disown(struct account_cache *cache, struct account_slot *slot);
+/* A batch that does not hold the slot yet does now: it is not dropped until all have let it go. */
+void account_cache_hold(struct account_cache *cache, struct account_slot *slot, const void *batch);
+void account_cache_let_go(
+	struct account_cache *cache, struct account_slot *slot, const void *batch);
 
 #endif

@@ -54,6 +54,18 @@ void batch_free(struct batch *batch)
 
 /* --- filling --- */
 
+void batch_take_turn(struct batch *batch)
+{
+	if (batch->config.turn != NULL)
+		batch->turn = turn_take(batch->config.turn);
+}
+
+void batch_give_back_turn(struct batch *batch)
+{
+	if (batch->config.turn != NULL)
+		turn_give_back(batch->config.turn);
+}
+
 void batch_clear(struct batch *batch)
 {
 	assert(batch->accounts_count == 0);
@@ -122,15 +134,14 @@ bool batch_has_room(
 static struct wallet_account *add_account(
 	struct batch *batch, struct account_slot *slot, struct account_cache *cache)
 {
-	if (slot->owner == NULL) {
+	if (slot->owner != batch) {
 		assert(batch->accounts_count < batch->ops_max);
-		account_cache_own(cache, slot, batch);
+		account_cache_hold(cache, slot, batch);
 		slot->index = batch->accounts_count++;
 		batch->held[slot->index] = (struct held){.slot = slot};
 		batch->accounts[slot->index] = (struct wallet_account){.key = slot->account.key};
 		batch->ops++;
 	}
-	assert(slot->owner == batch);
 	return &batch->accounts[slot->index];
 }
 
@@ -162,6 +173,6 @@ void batch_add(struct batch *batch, struct wallet_transfer *transfer, struct acc
 void batch_release(struct batch *batch, struct account_cache *cache)
 {
 	for (size_t i = 0; i < batch->accounts_count; i++)
-		account_cache_disown(cache, batch->held[i].slot);
+		account_cache_let_go(cache, batch->held[i].slot, batch);
 	batch->accounts_count = 0;
 }

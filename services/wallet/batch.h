@@ -2,11 +2,12 @@
 #define MP_WALLET_BATCH_H
 
 #include "account_cache.h"
+#include "turn.h"
 #include "wallet_db.h"
 #include "wallet_types.h"
 
 /*
- * Transfers that one thread decides together, and the accounts that are its own meanwhile: loads
+ * Transfers that one thread decides together, and the accounts that it holds meanwhile: loads
  * the accounts, applies the ledger's rules to copies of them, writes one transaction, and tries
  * again what a condition refused. The committer fills it under its lock and decides it without.
  */
@@ -18,12 +19,21 @@ struct batch_config {
 	long give_up_ms;
 	int64_t (*now_ms)(void);
 	struct mp_sink sink;
+
+	struct turn *turn; /* borrowed; NULL: a batch shares no account with others in flight */
 };
 
 struct batch *batch_new(const struct batch_config *config); /* NULL without memory */
 void batch_free(struct batch *batch);			    /* takes NULL */
 
 /* --- filling --- */
+
+/*
+ * Batches that share accounts are filled and decided by turns (turn.h): waits for one, which ends
+ * with batch_decide, or with batch_give_back_turn where there is nothing to decide.
+ */
+void batch_take_turn(struct batch *batch);
+void batch_give_back_turn(struct batch *batch);
 
 /* Forgets everything. Its slots must have been taken back with batch_release. */
 void batch_clear(struct batch *batch);
@@ -40,11 +50,11 @@ void batch_add_twin(struct batch *batch, struct wallet_transfer *transfer);
 bool batch_has_room(
 	const struct batch *batch, const struct wallet_transfer *transfer, size_t accounts_new);
 
-/* slots: of from and to of each leg, in order; those without an owner become the batch's. */
+/* slots: of from and to of each leg, in order; the batch holds them from now on. */
 void batch_add(struct batch *batch, struct wallet_transfer *transfer, struct account_slot **slots,
 	struct account_cache *cache);
 
-/* Gives the accounts back. */
+/* Lets the accounts go. */
 void batch_release(struct batch *batch, struct account_cache *cache);
 
 /* --- deciding --- */

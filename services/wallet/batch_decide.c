@@ -86,7 +86,7 @@ static enum mp_rc load(struct batch *batch, struct wallet_transfer *const *trans
 	return MP_OK;
 }
 
-/* The store has the new state now: so has the cache. */
+/* The store has the new state now, or will have: so has the cache. */
 static void keep_accounts(struct batch *batch)
 {
 	for (size_t i = 0; i < batch->touched_count; i++) {
@@ -105,6 +105,29 @@ static void forget_accounts(struct batch *batch)
 		slot_of(batch, batch->touched[i])->known = false;
 }
 
+/* The transaction has its place in the store: the next batch may decide on what it leaves. */
+static void pass_turn(void *ctx)
+{
+	struct batch *batch = ctx;
+
+	keep_accounts(batch);
+	batch->standing = BATCH_QUEUED;
+	turn_pass(batch->config.turn);
+}
+
+/* What came of a transaction that others have decided on meanwhile. */
+static void end_turn(struct batch *batch, enum mp_rc rc)
+{
+	if (rc == MP_OK) {
+		turn_end(batch->config.turn);
+		return;
+	}
+	turn_again(batch->config.turn, batch->turn);
+	batch->standing = BATCH_ALONE;
+	batch->was_ahead = true;
+	forget_accounts(batch);
+}
+
 /* Decides transfers on copies of their accounts and writes what came of it, or changes nothing. */
 static enum mp_rc attempt(struct batch *batch, struct wallet_transfer *const *transfers,
 	size_t count, enum wallet_db_refusal *reterr_refusal)
@@ -112,6 +135,7 @@ static enum mp_rc attempt(struct batch *batch, struct wallet_transfer *const *tr
 	int64_t started_us = mp_clock_mono_us();
 
 	mp_arena_reset(batch->arena);
+	batch->was_ahead = false;
 	enum mp_rc rc = load(batch, transfers, count);
 	if (rc != MP_OK)
 		return rc;
@@ -125,7 +149,7 @@ static enum mp_rc attempt(struct batch *batch, struct wallet_transfer *const *tr
 	rc = ledger_apply(&work);
 	if (rc != MP_OK)
 		return rc;
-	const struct wallet_db_batch write = {
+	struct wallet_db_batch write = {
 		.accounts = batch->touched,
 		.accounts_count = batch->touched_count,
 		.transfers = transfers,
@@ -133,8 +157,12 @@ static enum mp_rc attempt(struct batch *batch, struct wallet_transfer *const *tr
 		.entries = work.entries,
 		.entries_count = work.entries_count,
 	};
+	if (batch->standing == BATCH_AHEAD && count == batch->count)
+		write.queued = (struct mp_hook){pass_turn, batch};
 	rc = wallet_db_commit(batch->config.db, &write, batch->arena, reterr_refusal);
-	if (rc == MP_OK)
+	if (batch->standing == BATCH_QUEUED)
+		end_turn(batch, rc);
+	else if (rc == MP_OK)
 		keep_accounts(batch);
 	batch->attempt_us = mp_clock_mono_us() - started_us;
 	mp_metric_observe_us(metrics.commits, batch->attempt_us);
@@ -301,6 +329,8 @@ static size_t after_refusal(struct batch *batch, struct wallet_transfer **transf
 		if (answered > 0)
 			return answered;
 	}
+	if (batch->was_ahead) /* what it was decided on was not written after all */
+		return 0;
 	if (refusal == WALLET_DB_REFUSED_ENTRY && count == 1)
 		return fail(batch, transfers, count, MP_CORRUPT);
 	return after_stale(batch, transfers, count, chunk);
@@ -366,11 +396,14 @@ void batch_decide(struct batch *batch)
 
 	batch->started_ms = mp_clock_mono_ms();
 	batch->failures = 0;
+	batch->standing = batch->config.turn != NULL ? BATCH_AHEAD : BATCH_ALONE;
 	for (size_t done = 0; done < batch->count;) {
 		size_t left = batch->count - done;
 		size_t count = chunk < left ? chunk : left;
 		done += step(batch, batch->transfers + done, count, &chunk);
 	}
+	if (batch->standing != BATCH_QUEUED)
+		batch_give_back_turn(batch);
 	if (batch->twins_count > 0)
 		decide_twins(batch);
 }

@@ -41,6 +41,14 @@ struct batch {
 	size_t touched_count;
 	struct wallet_entry *entries;
 
+	uint64_t turn; /* its number */
+	enum {
+		BATCH_ALONE,  /* nobody else decides on its accounts */
+		BATCH_AHEAD,  /* it decides on what is perhaps on its way to the store */
+		BATCH_QUEUED, /* others decide on what its own transaction will leave */
+	} standing;
+	bool was_ahead; /* the last attempt, which was refused */
+
 	int64_t started_ms;
 	int64_t attempt_us; /* what the last attempt took */
 	unsigned failures;  /* attempts in a row that a condition refused or nobody answered */

@@ -32,7 +32,8 @@ struct committer {
 	size_t waiting;
 	bool closing;
 	struct account_cache *cache;
-	uint64_t walk; /* number of the last walk over the queue */
+	struct turn turn; /* where the committer is alone */
+	uint64_t walk;	  /* number of the last walk over the queue */
 
 	struct mp_metric *waiting_metric;
 };
@@ -41,7 +42,7 @@ struct committer {
 
 enum taking {
 	TAKEN,
-	SKIPPED, /* one of its accounts is in flight, or kept by one that waits before it */
+	SKIPPED, /* one of its accounts is another batch's, or kept by one that waits before it */
 	FULL,
 };
 
@@ -65,19 +66,20 @@ static bool must_wait(const struct committer *committer, const struct batch *bat
 {
 	for (size_t i = 0; i < count; i++) {
 		if (slots[i]->blocked == committer->walk ||
-			(slots[i]->owner != NULL && slots[i]->owner != batch))
+			(!committer->config.alone && slots[i]->holders > 0 &&
+				slots[i]->owner != batch))
 			return true;
 	}
 	return false;
 }
 
-static size_t count_new(struct account_slot *const *slots, size_t count)
+static size_t count_new(const struct batch *batch, struct account_slot *const *slots, size_t count)
 {
-	size_t without_owner = 0;
+	size_t new_ones = 0;
 
 	for (size_t i = 0; i < count; i++)
-		without_owner += slots[i]->owner == NULL; /* twice the same: a little too many */
-	return without_owner;
+		new_ones += slots[i]->owner != batch; /* twice the same: a little too many */
+	return new_ones;
 }
 
 static enum taking take(
@@ -97,7 +99,7 @@ static enum taking take(
 			slots[i]->blocked = committer->walk;
 		return SKIPPED;
 	}
-	if (!batch_has_room(batch, transfer, count_new(slots, count)))
+	if (!batch_has_room(batch, transfer, count_new(batch, slots, count)))
 		return FULL;
 	batch_add(batch, transfer, slots, committer->cache);
 	return TAKEN;
@@ -163,20 +165,34 @@ static void answer(struct wallet_unit *unit)
 	}
 }
 
+/* Waits for something to decide, without keeping the turn. False when there is nothing more. */
+static bool fill_by_turn(struct worker *worker)
+{
+	struct committer *committer = worker->committer;
+	bool filled = false;
+	bool ended = false;
+
+	while (!filled && !ended) {
+		batch_take_turn(worker->batch);
+		pthread_mutex_lock(&committer->lock);
+		filled = fill(committer, worker->batch);
+		if (!filled) {
+			batch_give_back_turn(worker->batch);
+			ended = committer->closing && committer->waiting == 0;
+			if (!ended)
+				pthread_cond_wait(&committer->changed, &committer->lock);
+		}
+		pthread_mutex_unlock(&committer->lock);
+	}
+	return filled;
+}
+
 static void *run(void *arg)
 {
 	struct worker *worker = arg;
 	struct committer *committer = worker->committer;
 
-	pthread_mutex_lock(&committer->lock);
-	for (;;) {
-		if (!fill(committer, worker->batch)) {
-			if (committer->closing && committer->waiting == 0)
-				break;
-			pthread_cond_wait(&committer->changed, &committer->lock);
-			continue;
-		}
-		pthread_mutex_unlock(&committer->lock);
+	while (fill_by_turn(worker)) {
 		batch_decide(worker->batch);
 		pthread_mutex_lock(&committer->lock);
 		batch_release(worker->batch, committer->cache);
@@ -185,9 +201,7 @@ static void *run(void *arg)
 			pthread_cond_broadcast(&committer->changed);
 		pthread_mutex_unlock(&committer->lock);
 		answer(done);
-		pthread_mutex_lock(&committer->lock);
 	}
-	pthread_mutex_unlock(&committer->lock);
 	return NULL;
 }
 
@@ -201,6 +215,7 @@ static enum mp_rc start_workers(struct committer *committer)
 		.give_up_ms = committer->config.give_up_ms,
 		.now_ms = committer->config.now_ms,
 		.sink = committer->config.sink,
+		.turn = committer->config.alone ? &committer->turn : NULL,
 	};
 
 	for (unsigned i = 0; i < committer->config.threads; i++) {
@@ -244,6 +259,7 @@ enum mp_rc committer_open(const struct committer_config *config, struct committe
 		mp_gauge("moneypal_wallet_waiting", NULL, "transfers waiting to be decided");
 	pthread_mutex_init(&committer->lock, NULL);
 	mp_cond_init(&committer->changed);
+	turn_init(&committer->turn);
 
 	committer->cache = account_cache_new(config->cache_accounts);
 	if (committer->cache != NULL)
@@ -270,6 +286,7 @@ void committer_close(struct committer *committer)
 		batch_free(committer->workers[i].batch);
 	}
 	account_cache_free(committer->cache);
+	turn_done(&committer->turn);
 	pthread_cond_destroy(&committer->changed);
 	pthread_mutex_destroy(&committer->lock);
 	free(committer);

@@ -10,9 +10,11 @@
  * them to the accounts and writes all of it in one transaction of the store: a hot wallet costs one
  * write a batch. No outcome is told before it is in the store, or was found there.
  *
- *	waiting  --take-->  a batch: its accounts are its own  --decide-->  answered
+ *	waiting  --take-->  a batch  --decide-->  answered
  *
- * One thread keeps RocksDB busy. With several, batches in flight touch no account in common.
+ * Where others write to the store, too, batches in flight touch no account in common. Where nobody
+ * else does, one is decided on what those in flight will leave, so that the store is kept busy also
+ * with one hot wallet; see turn.h.
  */
 struct committer;
 
@@ -40,7 +42,8 @@ struct wallet_unit {
 
 struct committer_config {
 	const struct wallet_db *db; /* borrowed */
-	unsigned threads;	    /* batches in flight: 1 for RocksDB */
+	unsigned threads;	    /* batches in flight */
+	bool alone;		    /* nobody else writes to the store, which is not shared */
 	size_t batch_max;	    /* transfers in one transaction, 1..COMMITTER_BATCH_MAX */
 	size_t queue_max;	    /* transfers waiting; over it MP_BUSY */
 	size_t cache_accounts;	    /* accounts kept in memory */

@@ -8,6 +8,7 @@
 #include "wallet_http.h"
 
 #define COMMITTERS_SHARED 8
+#define COMMITTERS_ALONE 2 /* one decides while the other's transaction is written */
 
 struct config {
 	int64_t psp_shards;
@@ -33,7 +34,7 @@ static const struct mp_setting settings[] = {
 		.max = 10000000, .help = "accounts kept in memory, about 200 bytes each"},
 	{"COMMITTERS", MP_SETTING_INT, "0", FIELD(committers), .min = 0,
 		.max = COMMITTER_THREADS_MAX,
-		.help = "batches in flight at once; 0: 1 on rocksdb, 8 on dynamodb"},
+		.help = "batches in flight at once; 0: 2 on rocksdb, 8 on dynamodb"},
 	{"AUDIT_EVERY_S", MP_SETTING_INT, "0", FIELD(audit_every_s), .min = 0, .max = 604800,
 		.help = "seconds between audits that nobody asks for, the first at the start; 0: "
 			"none"},
@@ -49,12 +50,12 @@ static struct {
 	struct auditor *auditor;
 } parts;
 
-/* A write to a table far away takes its time, whatever is in it; RocksDB gathers by itself. */
+/* A write to a table far away takes its time, whatever is in it. */
 static unsigned committers(const struct mp_store *store)
 {
 	if (config.committers > 0)
 		return (unsigned)config.committers;
-	return mp_store_is_shared(store) ? COMMITTERS_SHARED : 1;
+	return mp_store_is_shared(store) ? COMMITTERS_SHARED : COMMITTERS_ALONE;
 }
 
 static enum mp_rc open_wallet(struct mp_service *service)
@@ -67,6 +68,7 @@ static enum mp_rc open_wallet(struct mp_service *service)
 		.committer =
 			{
 				.threads = committers(store),
+				.alone = !mp_store_is_shared(store),
 				.batch_max = (size_t)config.batch_max,
 				.queue_max = (size_t)config.queue_max,
 				.cache_accounts = (size_t)config.cache_accounts,

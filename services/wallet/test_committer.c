@@ -407,16 +407,74 @@ static void faults_lose_and_double_nothing(void **state)
 	run_many(&world.wallet, 1, true);
 }
 
-static void several_committers_agree(void **state)
+static void open_with_threads(unsigned threads, bool alone, size_t batch_max)
 {
 	struct wallet_config config = world_config(&world);
 
-	config.committer.threads = 4;
-	config.committer.batch_max = 8;
+	config.committer.threads = threads;
+	config.committer.alone = alone;
+	config.committer.batch_max = batch_max;
 	config.committer.cache_accounts = 64;
 	wallet_close(world.wallet);
 	assert_int_equal(wallet_open(&config, &world.wallet), MP_OK);
+}
+
+static void several_committers_agree(void **state)
+{
+	open_with_threads(4, false, 8);
 	run_many(&world.wallet, 1, true);
+}
+
+/* Batches decided on what others leave that are still on their way, or never arrive. */
+static void several_committers_by_turns_agree(void **state)
+{
+	open_with_threads(4, true, 8);
+	run_many(&world.wallet, 1, false);
+}
+
+static void faults_among_turns_lose_and_double_nothing(void **state)
+{
+	open_with_threads(3, true, 8);
+	run_many(&world.wallet, 1, true);
+}
+
+/*
+ * Each transfer comes from two clients: a batch with a repeat is refused, and with it what was
+ * decided on its accounts meanwhile.
+ */
+static void repeats_among_turns_are_decided_once(void **state)
+{
+	static struct client clients[THREADS];
+	uint64_t seed = 5;
+
+	open_with_threads(4, true, 4);
+	for (unsigned i = 0; i < THREADS; i++) {
+		memset(&clients[i], 0, sizeof(clients[i]));
+		clients[i].number = 1 + i / 2;
+		clients[i].wallet = world.wallet;
+		if (i % 2 == 0)
+			make_transfers(&clients[i], &seed);
+		for (unsigned j = 0; i % 2 == 1 && j < EACH; j++) {
+			const struct wallet_transfer *twin = &clients[i - 1].done[j];
+			clients[i].done[j] = *twin;
+			clients[i].done[j].legs = mp_arena_array(
+				world.arena, twin->legs_count, sizeof(struct wallet_leg));
+			memcpy(clients[i].done[j].legs, twin->legs,
+				twin->legs_count * sizeof(struct wallet_leg));
+		}
+	}
+	for (unsigned i = 0; i < THREADS; i++)
+		assert_int_equal(
+			pthread_create(&clients[i].thread, NULL, run_client, &clients[i]), 0);
+	for (unsigned i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_join(clients[i].thread, NULL), 0);
+	for (unsigned i = 0; i < THREADS; i++) {
+		for (unsigned j = 0; j < EACH; j++)
+			assert_same_as_record(&clients[i].done[j]);
+	}
+	struct audit_report report = world_audit(&world);
+	assert_int_equal(report.transfers, THREADS / 2 * EACH);
+	world_assert_sound(&world);
 }
 
 static void two_replicas_agree(void **state)
@@ -447,18 +505,14 @@ static void count_done(void *ctx, enum mp_rc rc)
 
 #define ORDERED 400
 
-static void transfers_of_an_account_are_decided_first_in_first_out(void **state)
+static void assert_first_in_first_out(bool alone)
 {
-	struct wallet_config config = world_config(&world);
 	static struct wallet_transfer transfers[ORDERED];
 	static struct wallet_unit units[ORDERED];
 	struct counter counter = {0};
 	int64_t seq[2] = {0};
 
-	config.committer.threads = 4;
-	config.committer.batch_max = 5;
-	wallet_close(world.wallet);
-	assert_int_equal(wallet_open(&config, &world.wallet), MP_OK);
+	open_with_threads(4, alone, 5);
 	for (unsigned i = 0; i < ORDERED; i++) {
 		/* two hot accounts, each with its own order, beside others to run into */
 		transfers[i] = world_transfer(&world, i, "psp", names[i % 2], 10);
@@ -479,6 +533,16 @@ static void transfers_of_an_account_are_decided_first_in_first_out(void **state)
 		seq[i % 2] = record->legs[0].to_seq;
 	}
 	world_assert_sound(&world);
+}
+
+static void transfers_of_an_account_are_decided_first_in_first_out(void **state)
+{
+	assert_first_in_first_out(false);
+}
+
+static void and_so_they_are_by_turns(void **state)
+{
+	assert_first_in_first_out(true);
 }
 
 static void a_full_queue_is_busy_and_closing_decides_what_waits(void **state)
@@ -564,8 +628,12 @@ int main(void)
 		WORLD_TEST(every_answered_outcome_is_the_recorded_one),
 		WORLD_TEST(faults_lose_and_double_nothing),
 		WORLD_TEST(several_committers_agree),
+		WORLD_TEST(several_committers_by_turns_agree),
+		WORLD_TEST(faults_among_turns_lose_and_double_nothing),
+		WORLD_TEST(repeats_among_turns_are_decided_once),
 		WORLD_TEST(two_replicas_agree),
 		WORLD_TEST(transfers_of_an_account_are_decided_first_in_first_out),
+		WORLD_TEST(and_so_they_are_by_turns),
 		WORLD_TEST(a_full_queue_is_busy_and_closing_decides_what_waits),
 		WORLD_TEST(an_unreadable_account_fails_alone),
 	};

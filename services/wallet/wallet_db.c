@@ -267,6 +267,7 @@ enum mp_rc wallet_db_commit(const struct wallet_db *db, const struct wallet_db_b
 
 	/* All writes happen, or none. The builder keeps its first error for commit. */
 	mp_txn_begin(&txn, db->store, arena);
+	txn.queued = batch->queued;
 	for (size_t i = 0; i < batch->accounts_count; i++)
 		add_account(&txn, batch->accounts[i], arena);
 	const size_t accounts_end = txn.count;

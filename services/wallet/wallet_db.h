@@ -41,6 +41,7 @@ struct wallet_db_batch {
 	size_t transfers_count;
 	const struct wallet_entry *entries;
 	size_t entries_count;
+	struct mp_hook queued; /* see mp_txn_commit */
 };
 
 /* Operations in the transaction of one transfer with so many legs, beside one for each account. */
