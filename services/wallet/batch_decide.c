@@ -14,7 +14,7 @@
 
 static struct {
 	struct mp_metric *posted, *refused, *repeated, *conflicts, *failed;
-	struct mp_metric *stale, *unknown, *commits;
+	struct mp_metric *stale, *ahead, *unknown, *commits;
 } metrics;
 
 void batch_metrics_register(void)
@@ -30,6 +30,7 @@ void batch_metrics_register(void)
 	metrics.conflicts = mp_counter(transfers, "outcome=\"conflict\"", transfers_help);
 	metrics.failed = mp_counter(transfers, "outcome=\"failed\"", transfers_help);
 	metrics.stale = mp_counter(retries, "cause=\"stale\"", retries_help);
+	metrics.ahead = mp_counter(retries, "cause=\"ahead\"", retries_help);
 	metrics.unknown = mp_counter(retries, "cause=\"unknown\"", retries_help);
 	metrics.commits = mp_histogram(
 		"moneypal_wallet_commit_seconds", NULL, "making and writing a batch's transaction");
@@ -329,8 +330,10 @@ static size_t after_refusal(struct batch *batch, struct wallet_transfer **transf
 		if (answered > 0)
 			return answered;
 	}
-	if (batch->was_ahead) /* what it was decided on was not written after all */
+	if (batch->was_ahead) { /* what it was decided on was not written after all */
+		mp_metric_add(metrics.ahead, 1);
 		return 0;
+	}
 	if (refusal == WALLET_DB_REFUSED_ENTRY && count == 1)
 		return fail(batch, transfers, count, MP_CORRUPT);
 	return after_stale(batch, transfers, count, chunk);
