@@ -30,7 +30,7 @@ static const struct mp_setting settings[] = {
 		.help = "mail server, as smtp://host:port or smtps://host:port"},
 	{"SMTP_TLS", MP_SETTING_CHOICE, "required", FIELD(smtp_tls), .choices = "required|off",
 		.help = "of smtp://: STARTTLS or nothing is sent, or no TLS at all"},
-	{"SMTP_USER", MP_SETTING_TEXT, "", FIELD(smtp_user),
+	{"SMTP_USER", MP_SETTING_SECRET, "", FIELD(smtp_user),
 		.help = "who logs on to the mail server"},
 	{"SMTP_PASSWORD", MP_SETTING_SECRET, "", FIELD(smtp_password), .help = "of SMTP_USER"},
 	{"SMTP_CA_FILE", MP_SETTING_TEXT, "", FIELD(smtp_ca_file),

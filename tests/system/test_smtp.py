@@ -229,10 +229,13 @@ def test_a_certificate_of_somebody_else_is_not_trusted(events, payer, certificat
 
 
 @pytest.mark.parametrize("implicit_tls", [False, True])
-def test_a_log_on_by_tls(events, payer, certificate, run, implicit_tls):
+def test_a_log_on_by_tls(events, payer, certificate, run, tmp_path, implicit_tls):
+    """By the words of files, as a deployment on AWS hands them over."""
     server = MailServer(certificate, log_on=True, implicit_tls=implicit_tls)
-    mailer = run(server, SMTP_CA_FILE=str(certificate), SMTP_USER=mail_server.USER,
-                 SMTP_PASSWORD=mail_server.PASSWORD)
+    (tmp_path / "user").write_text(mail_server.USER)
+    (tmp_path / "password").write_text(mail_server.PASSWORD)
+    mailer = run(server, SMTP_CA_FILE=str(certificate), SMTP_USER_FILE=str(tmp_path / "user"),
+                 SMTP_PASSWORD_FILE=str(tmp_path / "password"))
     somebody = person(events)
     tell(payer, somebody)
     mailer.wait_state(somebody.id, "sent")

@@ -69,6 +69,7 @@ export class ClusterStack extends Stack {
       version: eks.KubernetesVersion.V1_34,
       vpc: props.vpc,
       vpcSubnets: [{ subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS }],
+      serviceIpv4Cidr: '172.20.0.0/16', // names are asked at 172.20.0.10 (overlays/aws/network.yaml)
       endpointAccess:
         cidrs.length > 0
           ? eks.EndpointAccess.PUBLIC_AND_PRIVATE.onlyFrom(...cidrs)
@@ -100,15 +101,25 @@ export class ClusterStack extends Stack {
     this.metrics = this.addMetrics(cluster, props.vpc);
   }
 
-  /** The workflow that deploys has its namespace; a person in the role of operators only looks. */
+  /**
+   * The workflow that deploys has its namespace; a person in the role of operators only looks. The
+   * groups have what EKS's policies do not (deploy/k8s/eks/access.yaml).
+   */
   private grantAccess(cluster: eks.Cluster, deployRoleArn: string): void {
-    const scope = { accessScopeType: eks.AccessScopeType.NAMESPACE, namespaces: [NAMESPACE] };
-    cluster.grantAccess('Deploy', deployRoleArn, [
-      eks.AccessPolicy.fromAccessPolicyName('AmazonEKSAdminPolicy', scope),
-    ]);
-    cluster.grantAccess('Operate', addOperatorRole(this).roleArn, [
-      eks.AccessPolicy.fromAccessPolicyName('AmazonEKSViewPolicy', scope),
-    ]);
+    const grant = (id: string, principalArn: string, policy: string, group: string) =>
+      new eks.CfnAccessEntry(this, id, {
+        clusterName: cluster.clusterName,
+        principalArn,
+        kubernetesGroups: [group],
+        accessPolicies: [
+          {
+            policyArn: `arn:aws:eks::aws:cluster-access-policy/${policy}`,
+            accessScope: { type: 'namespace', namespaces: [NAMESPACE] },
+          },
+        ],
+      });
+    grant('Deploy', deployRoleArn, 'AmazonEKSAdminPolicy', 'moneypal-deployers');
+    grant('Operate', addOperatorRole(this).roleArn, 'AmazonEKSViewPolicy', 'moneypal-operators');
   }
 
   /** Managed Prometheus, which reads the pods' metrics without anything of its own in the cluster. */
