@@ -224,7 +224,48 @@ test('somebody is told: dead letters, throttles, failures, the alerts of the ser
         Dimensions: [{ Name: 'TableName', Value: TABLES[service].TableName }],
       });
   const rules = JSON.stringify(watch.findResources('AWS::APS::RuleGroupsNamespace'));
-  for (const alert of ['OutboxOld', 'ReviewPayments', 'ServerErrors', 'AuditProblems', 'AuditLate'])
+  for (const alert of ['ServiceDown', 'DeadLetters', 'MailTrouble', 'OutboxOld', 'ReviewPayments', 'ServerErrors', 'AuditProblems', 'AuditLate'])
     assert.ok(rules.includes(`alert: ${alert}`), alert);
   watch.resourceCountIs('AWS::Budgets::Budget', 1);
+});
+
+test('the manifests have the addresses, groups and secrets that the templates have', () => {
+  const k8s = new URL('../../k8s/', import.meta.url);
+  const text = (name: string) => readFileSync(new URL(name, k8s), 'utf8');
+  const within = (cidr: string, block: string) => {
+    const bits = (address: string) =>
+      address.split('.').map((byte) => Number(byte).toString(2).padStart(8, '0')).join('');
+    const [base = '', size = ''] = block.split('/');
+    return bits(cidr.split('/')[0] ?? '').startsWith(bits(base).slice(0, Number(size)));
+  };
+  const subnets = Object.values(template('Network').findResources('AWS::EC2::Subnet')).map((subnet) => ({
+    cidr: subnet.Properties.CidrBlock as string,
+    name: subnet.Properties.Tags.find((tag: { Key: string }) => tag.Key === 'aws-cdk:subnet-name').Value as string,
+  }));
+  assert.equal(subnets.length, 9);
+  const gateway = /GATEWAY_TRUSTED, value: (\S+)}/.exec(text('overlays/aws/gateway.yaml'))?.[1] ?? '';
+  assert.ok(text('overlays/aws/network.yaml').includes(`cidr: ${gateway}`), 'who is believed is who is let in');
+  for (const file of ['network', 'outside'])
+    assert.ok(text(`overlays/aws/${file}.yaml`).includes('cidr: 10.64.128.0/24'));
+  for (const { cidr, name } of subnets) {
+    assert.equal(within(cidr, gateway), name === 'Public', `${name} ${cidr}`);
+    assert.equal(within(cidr, '10.64.128.0/24'), name === 'Inner', `${name} ${cidr}`);
+  }
+
+  cluster.hasResourceProperties('AWS::EKS::Cluster', {
+    KubernetesNetworkConfig: Match.objectLike({ ServiceIpv4Cidr: '172.20.0.0/16' }),
+  });
+  assert.ok(text('overlays/aws/network.yaml').includes('cidr: 172.20.0.10/32'));
+
+  for (const group of ['moneypal-deployers', 'moneypal-operators']) {
+    cluster.hasResourceProperties('AWS::EKS::AccessEntry', { KubernetesGroups: [group] });
+    assert.ok(text('eks/access.yaml').includes(`name: ${group}`));
+  }
+
+  const classes = text('overlays/aws/secrets.yaml').split('\n---\n');
+  assert.equal(classes.length, SERVICES.length);
+  for (const each of classes) {
+    const service = /^metadata: {name: (\S+)}$/m.exec(each)?.[1] as (typeof SERVICES)[number];
+    assert.deepEqual([...each.matchAll(/objectName: (\S+)/g)].map((found) => found[1]), SECRETS[service]);
+  }
 });
