@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-IMAGES = ("user", "wallet", "payment", "billing", "email", "gateway")
-DEPLOYMENTS = (*IMAGES, "wallet-audit")
+IMAGES = ("user", "wallet", "payment", "billing", "email", "gateway", "mpctl")
+DEPLOYMENTS = (*IMAGES[:-1], "wallet-audit")
 DIGEST = "sha256:" + "0" * 64
 
 STAND_IN = r"""#!/bin/bash

@@ -15,7 +15,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = ("user", "wallet", "wallet-audit", "payment", "billing", "email")
-TELLING = tuple(name for name in SERVICES if name != "wallet-audit")  # by the broker
+BY_BROKER = (*(name for name in SERVICES if name != "wallet-audit"), "mpctl")
 # Ends outside the namespace: an address, or a namespace of the cluster's.
 OUTSIDE = {
     "internet": "198.51.100.7",  # a browser, the provider, DynamoDB's endpoint
@@ -31,6 +31,7 @@ NAMESPACES = ("kube-system", "monitoring", "default")
 PORTS = (25, 53, 80, 443, 465, 587, 1025, 1080, 5671, 5672, 8000, 8080, 15672, 22)
 
 INSIDE = {
+    *(("mpctl", name, 8080) for name in SERVICES),
     *(("gateway", name, 8080) for name in ("user", "wallet", "payment", "billing", "email")),
     *((name, "user", 8080) for name in SERVICES if name != "user"),  # keys, tokens, people
     ("billing", "wallet", 8080),
@@ -38,13 +39,13 @@ INSIDE = {
 MUST = {
     "local": {
         *INSIDE,
-        *((name, "rabbitmq", 5672) for name in TELLING),
+        *((name, "rabbitmq", 5672) for name in BY_BROKER),
         *((name, "dynamodb", 8000) for name in (*SERVICES, "sandbox")),
         ("payment", "sandbox", 8080),
         ("sandbox", "gateway", 8080),
         ("email", "mail", 1025),
         *((name, "kube-system", 53) for name in (
-            *SERVICES, "gateway", "sandbox", "mail", "rabbitmq", "dynamodb")),
+            *SERVICES, "gateway", "mpctl", "sandbox", "mail", "rabbitmq", "dynamodb")),
         *(("monitoring", name, 8080) for name in SERVICES),
         # Its page, and the way in; whoever comes, from wherever.
         *((end, name, 8080) for name in ("gateway", "sandbox")
@@ -53,12 +54,12 @@ MUST = {
     "aws": {
         *INSIDE,
         # Who reads metrics has addresses among the broker's.
-        *((name, end, 5671) for name in TELLING for end in ("broker", "metrics reader")),
+        *((name, end, 5671) for name in BY_BROKER for end in ("broker", "metrics reader")),
         *((end, name, 8080) for name in SERVICES for end in ("broker", "metrics reader")),
         *((name, "pod identity", 80) for name in SERVICES),
         *((name, "internet", 443) for name in SERVICES),
         ("email", "internet", 587),
-        *((name, "names", 53) for name in (*SERVICES, "gateway")),
+        *((name, "names", 53) for name in (*SERVICES, "gateway", "mpctl")),
         ("load balancer", "gateway", 8080),
     },
 }
@@ -69,8 +70,10 @@ class Cluster:
 
     def __init__(self, text):
         objects = [each for each in yaml.safe_load_all(text) if each]
-        self.pods = {each["metadata"]["name"]: each["spec"]["template"]["metadata"]["labels"]
-                     for each in objects if each["kind"] in ("Deployment", "StatefulSet")}
+        self.pods = {
+            each["metadata"]["name"]:
+                each["spec"].get("jobTemplate", each)["spec"]["template"]["metadata"]["labels"]
+            for each in objects if each["kind"] in ("Deployment", "StatefulSet", "CronJob")}
         self.policies = [each["spec"] for each in objects if each["kind"] == "NetworkPolicy"]
 
     def allows(self, source, destination, port):

@@ -17,6 +17,9 @@ export const TABLES: Record<Service, TableDescription> = tables;
 export const NAMESPACE = 'moneypal';
 export const AUDITOR = 'wallet-audit';
 
+/** The operator's tool, which asks services and the broker, and no table. */
+export const TOOL = 'mpctl';
+
 /** Where alarms and alerts go. */
 export const ALARM_TOPIC = 'moneypal-alarms';
 
@@ -68,11 +71,12 @@ export const AUDITOR_ACTIONS = [...VERIFY, 'GetItem', 'BatchGetItem', 'Query', '
 /** What a person who looks into the tables may do. */
 export const OPERATOR_ACTIONS = ['DescribeTable', 'GetItem', 'Query', 'Scan'];
 
-/** The secrets whose values each service is handed, by name (deploy/k8s/overlays/aws/secrets.yaml). */
-export const SECRETS: Record<Service, readonly string[]> = {
+/** The secrets whose values each pod is handed, by name (deploy/k8s/overlays/aws/secrets.yaml). */
+export const SECRETS: Record<Service | typeof TOOL, readonly string[]> = {
   user: ['moneypal/amqp-url', 'moneypal/clients'],
   wallet: ['moneypal/amqp-url'],
   payment: ['moneypal/amqp-url', 'moneypal/client-payment', 'moneypal/stripe'],
   billing: ['moneypal/amqp-url', 'moneypal/client-billing'],
   email: ['moneypal/amqp-url', 'moneypal/client-email', 'moneypal/smtp'],
+  mpctl: ['moneypal/amqp-url', 'moneypal/client-mpctl'],
 };

@@ -12,6 +12,7 @@ import {
   SECRETS,
   SERVICES,
   TABLES,
+  TOOL,
   type Service,
 } from './access.ts';
 
@@ -101,7 +102,10 @@ function secretStatements(
   ];
 }
 
-/** A role for each service, and one for the audit, which alone in the cluster may scan, and has no secret. */
+/**
+ * A role for each service; one for the audit, which alone in the cluster may scan, and has no secret; and one
+ * for the operator's tool, which has its secrets and no table.
+ */
 export function addPodRoles(scope: Construct, clusterName: string, keyArn: string): iam.Role[] {
   const roles = SERVICES.map((service) => {
     const role = podRole(scope, service, clusterName);
@@ -117,7 +121,9 @@ export function addPodRoles(scope: Construct, clusterName: string, keyArn: strin
       resources: [tableArn(scope, 'wallet')],
     }),
   );
-  return [...roles, auditor];
+  const tool = podRole(scope, TOOL, clusterName);
+  secretStatements(scope, SECRETS[TOOL], keyArn).forEach((each) => tool.addToPolicy(each));
+  return [...roles, auditor, tool];
 }
 
 /** For people, with a second factor: they look, and change nothing. */

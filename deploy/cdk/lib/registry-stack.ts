@@ -7,7 +7,7 @@ import { SERVICES } from './access.ts';
 import type { Settings } from './settings.ts';
 
 const ISSUER = 'token.actions.githubusercontent.com';
-const IMAGES = [...SERVICES, 'gateway'];
+const IMAGES = [...SERVICES, 'gateway', 'mpctl'];
 const UNTAGGED_DAYS = 14;
 /** What `cdk bootstrap` makes; the workflow's role may become these, and they do the changing. */
 const BOOTSTRAP_ROLES = ['deploy-role', 'file-publishing-role', 'lookup-role'];

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 
-import { ACCESS, AUDITOR, SECRETS, SERVICES, TABLES } from '../lib/access.ts';
+import { ACCESS, AUDITOR, SECRETS, SERVICES, TABLES, TOOL } from '../lib/access.ts';
 import { readSettings } from '../lib/settings.ts';
 
 const read = (url: URL) => JSON.parse(readFileSync(url, 'utf8'));
@@ -111,6 +111,13 @@ test('who removes rows is held to the partitions of the service, and nobody scan
   }
 });
 
+test("the operator's tool has its own secrets, and no table", () => {
+  const [secrets, key, ...more] = statementsOf(cluster, `moneypal-${TOOL}`);
+  assert.deepEqual(more, []);
+  assert.equal([secrets?.Resource].flat().length, SECRETS[TOOL].length);
+  assert.deepEqual([secrets, key].map((each) => each?.Sid), ['Secrets', 'SecretsKey']);
+});
+
 test("no role's ledger, bill or payment can be removed", () => {
   for (const { removes, erases } of Object.values(ACCESS))
     for (const pattern of [...removes, ...erases])
@@ -118,7 +125,7 @@ test("no role's ledger, bill or payment can be removed", () => {
 });
 
 test('a role is for one service account of one cluster', () => {
-  for (const account of [...SERVICES, AUDITOR]) {
+  for (const account of [...SERVICES, AUDITOR, TOOL]) {
     cluster.hasResourceProperties('AWS::EKS::PodIdentityAssociation', {
       ClusterName: 'moneypal',
       Namespace: 'moneypal',
@@ -150,7 +157,7 @@ test('every service account of the manifests has its role, but for the gateway, 
   const accounts = readdirSync(base)
     .map((name) => readFileSync(new URL(name, base), 'utf8'))
     .flatMap((text) => [...text.matchAll(/^ +serviceAccountName: (\S+)$/gm)].map((found) => found[1]));
-  assert.deepEqual(accounts.sort(), [...SERVICES, AUDITOR, 'gateway'].sort());
+  assert.deepEqual(accounts.sort(), [...SERVICES, AUDITOR, TOOL, 'gateway'].sort());
 });
 
 test('GitHub becomes a role only for one audience, one repository and one environment', () => {
@@ -174,7 +181,7 @@ test('GitHub becomes a role only for one audience, one repository and one enviro
 });
 
 test('an image, once pushed, is what its tag says for ever, and is scanned', () => {
-  registry.resourceCountIs('AWS::ECR::Repository', SERVICES.length + 1);
+  registry.resourceCountIs('AWS::ECR::Repository', SERVICES.length + 2);
   registry.allResourcesProperties('AWS::ECR::Repository', {
     ImageTagMutability: 'IMMUTABLE',
     ImageScanningConfiguration: { ScanOnPush: true },
@@ -263,9 +270,9 @@ test('the manifests have the addresses, groups and secrets that the templates ha
   }
 
   const classes = text('overlays/aws/secrets.yaml').split('\n---\n');
-  assert.equal(classes.length, SERVICES.length);
+  assert.equal(classes.length, Object.keys(SECRETS).length);
   for (const each of classes) {
-    const service = /^metadata: {name: (\S+)}$/m.exec(each)?.[1] as (typeof SERVICES)[number];
+    const service = /^metadata: {name: (\S+)}$/m.exec(each)?.[1] as keyof typeof SECRETS;
     assert.deepEqual([...each.matchAll(/objectName: (\S+)/g)].map((found) => found[1]), SECRETS[service]);
   }
 });
