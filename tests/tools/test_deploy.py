@@ -3,6 +3,7 @@
 The stand-in of kubectl keeps each Deployment's revision in a file, and the ConfigMap in another.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -28,6 +29,11 @@ kustomize*) cat "$STATE/rendered" 2>/dev/null || true ;;
 "apply -k"*) for name in $CHANGES; do echo $((1 + $(cat "$STATE/$name" || echo 0))) >"$STATE/$name.new"
 	mv "$STATE/$name.new" "$STATE/$name"; done 2>/dev/null ;;
 *"get deployment/"*) cat "$revision" ;;
+*"create job"*) echo '{"spec": {"template": {"spec": {"containers": [{"args": ["help"]}]}}}}' ;;
+*"create -f -") cat >"$STATE/job" ;;
+*"get pods"*phase*) echo "$PHASE" ;;
+*"get pods"*exitCode*) echo 3 ;;
+*"logs job/"*) echo 'what mpctl says' ;;
 *"create configmap"*) cp build/deploy/before "$STATE/before" ;;
 *"get configmap"*) [ -e "$STATE/before" ] && tr = ' ' <"$STATE/before" ;;
 *"delete configmap"*) rm "$STATE/before" ;;
@@ -160,3 +166,12 @@ def test_what_cannot_be_done_is_refused_before_anything_changes(machine, argumen
     done, calls = machine("tools/deploy", *arguments, digest=digest)
     assert done.returncode == 1 and says in done.stderr, done.stderr
     assert "kubectl" not in calls
+
+
+def test_mpctl_is_a_job_of_its_own_that_is_gone_when_it_has_ended(machine):
+    done, calls = machine("deploy/k8s/mpctl", "dead", "show", "billing", "a b", PHASE="Failed")
+    assert (done.returncode, done.stdout) == (3, "what mpctl says\n"), done.stderr
+    job = json.loads((machine.state / "job").read_text())
+    assert job["spec"]["template"]["spec"]["containers"][0]["args"] == [
+        "dead", "show", "billing", "a b"]
+    assert "delete job mpctl-" in calls.splitlines()[-1]

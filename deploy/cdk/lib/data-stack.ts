@@ -16,7 +16,6 @@ const CLIENT_SCOPES: Record<string, readonly string[]> = {
 /** What outlives everything else: the tables, their key, the secrets. Nothing here is deleted. */
 export class DataStack extends Stack {
   readonly key: kms.Key;
-  readonly tables: Record<Service, dynamodb.CfnTable>;
   readonly brokerUser: secretsmanager.Secret;
 
   constructor(scope: Construct, id: string, props: StackProps) {
@@ -27,9 +26,10 @@ export class DataStack extends Stack {
       enableKeyRotation: true,
       removalPolicy: RemovalPolicy.RETAIN,
     });
-    this.tables = Object.fromEntries(
-      SERVICES.map((service) => [service, this.addTable(service)]),
-    ) as Record<Service, dynamodb.CfnTable>;
+    for (const service of SERVICES) this.addTable(service, TABLES[service].TableName);
+    // While restored tables are taken in beside those that they replace (docs/OPERATIONS_AWS.md).
+    const former = this.node.tryGetContext('formerPrefix') as string | undefined;
+    if (former !== undefined) for (const service of SERVICES) this.addTable(service, `${former}${service}`);
     this.brokerUser = this.addRandomSecret('Broker', 'moneypal/broker', {
       secretStringTemplate: JSON.stringify({ username: 'moneypal' }),
       generateStringKey: 'password',
@@ -47,10 +47,11 @@ export class DataStack extends Stack {
     });
   }
 
-  private addTable(service: Service): dynamodb.CfnTable {
+  /** Another name is another resource: a table is never replaced. */
+  private addTable(service: Service, tableName: string): void {
     const described = TABLES[service];
-    const table = new dynamodb.CfnTable(this, `Table-${service}`, {
-      tableName: described.TableName,
+    const table = new dynamodb.CfnTable(this, `Table-${tableName}`, {
+      tableName,
       keySchema: described.KeySchema.map((key) => ({
         attributeName: key.AttributeName,
         keyType: key.KeyType,
@@ -73,7 +74,6 @@ export class DataStack extends Stack {
       tags: [{ key: 'moneypal:service', value: service }],
     });
     table.applyRemovalPolicy(RemovalPolicy.RETAIN);
-    return table;
   }
 
   private addRandomSecret(

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { App } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 
 import { ACCESS, AUDITOR, SECRETS, SERVICES, TABLES, TOOL } from '../lib/access.ts';
+import { DataStack } from '../lib/data-stack.ts';
 import { readSettings } from '../lib/settings.ts';
 
 const read = (url: URL) => JSON.parse(readFileSync(url, 'utf8'));
@@ -55,6 +57,16 @@ test('each service has the table that it prints, guarded against loss', () => {
     });
   }
   data.hasResourceProperties('AWS::KMS::Key', { EnableKeyRotation: true });
+});
+
+test('restored tables come beside those that they replace, which stay as they are', () => {
+  const { account, region } = settings;
+  const both = Template.fromStack(
+    new DataStack(new App({ context: { formerPrefix: 'moneypal-former-' } }), 'MoneyPal-Data', { env: { account, region } }),
+  ).findResources('AWS::DynamoDB::Table');
+  assert.equal(Object.keys(both).length, 2 * SERVICES.length);
+  for (const [id, table] of Object.entries(data.findResources('AWS::DynamoDB::Table')))
+    assert.equal(both[id]?.Properties.TableName, table.Properties.TableName);
 });
 
 test("a service's role has its own table and its own secrets, and no action by a wildcard", () => {
