@@ -36,10 +36,10 @@ export class DataStack extends Stack {
     });
     this.addClients();
     this.addRandomSecret('Client-email', 'moneypal/client-email'); // it asks nobody by now
-    // Refused by payment at its start until a person puts the provider's values in.
+    // Empty, and so refused by payment at its start, until a person puts the provider's values in.
     this.addRandomSecret('Stripe', 'moneypal/stripe', {
-      secretStringTemplate: JSON.stringify({ webhook_secret: 'to be put in' }),
-      generateStringKey: 'secret_key',
+      secretStringTemplate: JSON.stringify({ secret_key: '', webhook_secret: '' }),
+      generateStringKey: 'unused',
     });
     this.addRandomSecret('Smtp', 'moneypal/smtp', {
       secretStringTemplate: JSON.stringify({ username: 'to be put in' }),

@@ -220,6 +220,16 @@ test("no secret's value stands in a template", () => {
     }
 });
 
+test("payment is handed nothing that passes for the provider's secrets until a person puts them in", () => {
+  data.hasResourceProperties('AWS::SecretsManager::Secret', {
+    Name: 'moneypal/stripe',
+    GenerateSecretString: Match.objectLike({
+      SecretStringTemplate: '{"secret_key":"","webhook_secret":""}',
+      GenerateStringKey: 'unused',
+    }),
+  });
+});
+
 test('the cluster logs everything, and its API is not for the world', () => {
   cluster.hasResourceProperties('AWS::EKS::Cluster', {
     ResourcesVpcConfig: { EndpointPrivateAccess: true, EndpointPublicAccess: false },
