@@ -12,7 +12,7 @@ struct batch *batch_new(const struct batch_config *config)
 
 	if (batch == NULL)
 		return NULL;
-	batch_metrics_register();
+	batch_metrics_register(config->currencies);
 	batch->config = *config;
 	batch->ops_max = mp_store_txn_ops_max(config->db->store);
 	batch->number = 1;

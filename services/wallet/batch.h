@@ -14,7 +14,8 @@
 struct batch;
 
 struct batch_config {
-	const struct wallet_db *db; /* borrowed */
+	const struct wallet_db *db;		/* borrowed */
+	const struct mp_currencies *currencies; /* borrowed; those of all transfers */
 	size_t transfers_max;
 	long give_up_ms;
 	int64_t (*now_ms)(void);

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/text.h"
 #include "ledger.h"
 #include "metrics/metrics.h"
 
@@ -15,9 +16,22 @@
 static struct {
 	struct mp_metric *posted, *refused, *repeated, *conflicts, *failed;
 	struct mp_metric *stale, *ahead, *unknown, *commits;
+	struct mp_metric *moved[MP_CURRENCIES_MAX]; /* as the deployment lists its currencies */
 } metrics;
 
-void batch_metrics_register(void)
+static void register_moved(const struct mp_currencies *currencies)
+{
+	static char labels[MP_CURRENCIES_MAX][24]; /* for the life of the process, as metrics are */
+
+	for (size_t i = 0; i < currencies->count; i++) {
+		if (mp_text_format(labels[i], sizeof(labels[i]), "currency=\"%s\"",
+			    currencies->items[i].code) == MP_OK)
+			metrics.moved[i] = mp_counter("moneypal_moved_minor_total", labels[i],
+				"money that posted transfers moved, in minor units");
+	}
+}
+
+void batch_metrics_register(const struct mp_currencies *currencies)
 {
 	const char *transfers = "moneypal_transfers_total";
 	const char *transfers_help = "transfers by what came of them";
@@ -30,6 +44,7 @@ void batch_metrics_register(void)
 	metrics.conflicts = mp_counter(transfers, "outcome=\"conflict\"", transfers_help);
 	metrics.failed = mp_counter(transfers, "outcome=\"failed\"", transfers_help);
 	metrics.stale = mp_counter(retries, "cause=\"stale\"", retries_help);
+	register_moved(currencies);
 	metrics.ahead = mp_counter(retries, "cause=\"ahead\"", retries_help);
 	metrics.unknown = mp_counter(retries, "cause=\"unknown\"", retries_help);
 	metrics.commits = mp_histogram(
@@ -271,12 +286,27 @@ static size_t fail(
 	return count;
 }
 
-static void count_outcomes(struct wallet_transfer *const *transfers, size_t count)
+static void count_moved(
+	const struct mp_currencies *currencies, const struct wallet_transfer *transfer)
+{
+	const struct mp_currency *currency = mp_currencies_find(currencies, transfer->currency);
+
+	for (size_t i = 0; currency != NULL && i < transfer->legs_count; i++)
+		mp_metric_add(metrics.moved[currency - currencies->items],
+			transfer->legs[i].amount_minor);
+}
+
+static void count_outcomes(const struct mp_currencies *currencies,
+	struct wallet_transfer *const *transfers, size_t count)
 {
 	size_t posted = 0;
 
-	for (size_t i = 0; i < count; i++)
-		posted += transfers[i]->outcome == WALLET_POSTED;
+	for (size_t i = 0; i < count; i++) {
+		if (transfers[i]->outcome != WALLET_POSTED)
+			continue;
+		posted++;
+		count_moved(currencies, transfers[i]);
+	}
 	mp_metric_add(metrics.posted, (int64_t)posted);
 	mp_metric_add(metrics.refused, (int64_t)(count - posted));
 }
@@ -348,7 +378,7 @@ static size_t step(
 
 	switch (rc) {
 	case MP_OK:
-		count_outcomes(transfers, count);
+		count_outcomes(batch->config.currencies, transfers, count);
 		batch->failures = 0;
 		*chunk = 2 * count;
 		return count;

@@ -55,6 +55,6 @@ struct batch {
 };
 
 /* Counters of what comes of transfers: registered by the first batch. */
-void batch_metrics_register(void);
+void batch_metrics_register(const struct mp_currencies *currencies);
 
 #endif

@@ -211,6 +211,7 @@ static enum mp_rc start_workers(struct committer *committer)
 {
 	const struct batch_config config = {
 		.db = committer->config.db,
+		.currencies = committer->config.currencies,
 		.transfers_max = committer->config.batch_max,
 		.give_up_ms = committer->config.give_up_ms,
 		.now_ms = committer->config.now_ms,

@@ -41,14 +41,15 @@ struct wallet_unit {
 #define COMMITTER_BATCH_MAX 1024
 
 struct committer_config {
-	const struct wallet_db *db; /* borrowed */
-	unsigned threads;	    /* batches in flight */
-	bool alone;		    /* nobody else writes to the store, which is not shared */
-	size_t batch_max;	    /* transfers in one transaction, 1..COMMITTER_BATCH_MAX */
-	size_t queue_max;	    /* transfers waiting; over it MP_BUSY */
-	size_t cache_accounts;	    /* accounts kept in memory */
-	long give_up_ms;	    /* how long a batch is tried again; 0: 10,000 */
-	int64_t (*now_ms)(void);    /* time of transfers; NULL: mp_clock_ms */
+	const struct wallet_db *db;		/* borrowed */
+	const struct mp_currencies *currencies; /* borrowed */
+	unsigned threads;			/* batches in flight */
+	bool alone;		 /* nobody else writes to the store, which is not shared */
+	size_t batch_max;	 /* transfers in one transaction, 1..COMMITTER_BATCH_MAX */
+	size_t queue_max;	 /* transfers waiting; over it MP_BUSY */
+	size_t cache_accounts;	 /* accounts kept in memory */
+	long give_up_ms;	 /* how long a batch is tried again; 0: 10,000 */
+	int64_t (*now_ms)(void); /* time of transfers; NULL: mp_clock_ms */
 	struct mp_sink sink;
 };
 

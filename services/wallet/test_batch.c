@@ -6,6 +6,7 @@
 #include "base/crypto.h"
 #include "base/text.h"
 #include "batch.h"
+#include "metrics/metrics.h"
 #include "test_world.h"
 #include "wallet_items_db.h"
 
@@ -27,6 +28,7 @@ static int open_all(void **state)
 	db = (struct wallet_db){.store = world.store, .outbox = world.outbox};
 	const struct batch_config config = {
 		.db = &db,
+		.currencies = &world.currencies,
 		.transfers_max = 64,
 		.give_up_ms = 300,
 		.now_ms = noon,
@@ -74,6 +76,19 @@ static void make_three(struct wallet_transfer out[3])
 	out[0] = world_transfer(&world, 1, "psp", "ada", 500);
 	out[1] = world_transfer(&world, 2, "ada", "bob", 501);
 	out[2] = world_transfer(&world, 3, "ada", "bob", 499);
+}
+
+static void what_was_moved_is_counted_once(void **state)
+{
+	struct mp_metric *moved = mp_counter("moneypal_moved_minor_total", "currency=\"USD\"", "");
+	int64_t before = mp_metric_value(moved);
+	struct wallet_transfer three[3];
+
+	for (int times = 0; times < 2; times++) { /* a repeat moves nothing */
+		make_three(three);
+		decide(three, 3);
+		assert_int_equal(mp_metric_value(moved), before + 500 + 499);
+	}
 }
 
 /* Whatever allocation fails: not written and told so, or written and told so; never by half. */
@@ -392,6 +407,7 @@ int main(void)
 {
 #define BATCH_TEST(test) cmocka_unit_test_setup_teardown(test, open_all, close_all)
 	const struct CMUnitTest tests[] = {
+		BATCH_TEST(what_was_moved_is_counted_once),
 		BATCH_TEST(without_memory_nothing_is_done_by_half),
 		BATCH_TEST(an_audit_without_memory_says_so),
 		BATCH_TEST(opening_without_memory_leaves_nothing),

@@ -38,6 +38,7 @@ enum mp_rc wallet_open(const struct wallet_config *config, struct wallet **out_w
 		.count = config->psp_shards < SHARDS_OWN ? config->psp_shards : SHARDS_OWN,
 	};
 	committer.db = &wallet->db;
+	committer.currencies = config->currencies;
 	enum mp_rc rc = committer_open(&committer, &wallet->committer);
 	if (rc != MP_OK) {
 		wallet_close(wallet);
