@@ -103,6 +103,8 @@ void mpctl_settings_done(struct mpctl_settings *settings)
 
 void mpctl_settings_print_help(struct mp_buf *out)
 {
-	for (size_t i = 0; i < COUNT(groups); i++)
-		mp_config_print_help(groups[i].settings, groups[i].count, out);
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < COUNT(groups); i++)
+			mp_config_print_help(groups[i].settings, groups[i].count, pass == 0, out);
+	}
 }

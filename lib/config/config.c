@@ -268,8 +268,11 @@ static void print_one(const struct mp_setting *setting, struct mp_buf *out)
 	(void)mp_buf_adds(out, "\n");
 }
 
-void mp_config_print_help(const struct mp_setting *settings, size_t count, struct mp_buf *out)
+void mp_config_print_help(
+	const struct mp_setting *settings, size_t count, bool required, struct mp_buf *out)
 {
-	for (size_t i = 0; i < count; i++)
-		print_one(&settings[i], out);
+	for (size_t i = 0; i < count; i++) {
+		if ((settings[i].fallback == NULL) == required)
+			print_one(&settings[i], out);
+	}
 }

@@ -40,7 +40,8 @@ enum mp_rc mp_config_load(const struct mp_setting *settings, size_t count, void 
 
 void mp_config_done(const struct mp_setting *settings, size_t count, void *target);
 
-/* The table for people: name, default, help; secrets without values. */
-void mp_config_print_help(const struct mp_setting *settings, size_t count, struct mp_buf *out);
+/* For people, those that are required or the others: name, default, help; no secret's value. */
+void mp_config_print_help(
+	const struct mp_setting *settings, size_t count, bool required, struct mp_buf *out);
 
 #endif

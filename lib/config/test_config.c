@@ -176,11 +176,12 @@ static void help_shows_the_table_and_no_secret(void **state)
 
 	set("T_KEY", "hush");
 	mp_buf_init(&help, 4096);
-	mp_config_print_help(settings, SETTINGS_COUNT, &help);
+	mp_config_print_help(settings, SETTINGS_COUNT, true, &help);
+	mp_config_print_help(settings, SETTINGS_COUNT, false, &help);
 	assert_int_equal(mp_buf_rc(&help), MP_OK);
 	assert_string_equal(mp_buf_text(&help),
-		"  T_LISTEN (default 127.0.0.1:8001)\n      Address and port.\n"
 		"  T_KEY or T_KEY_FILE (required)\n      Key of the provider.\n"
+		"  T_LISTEN (default 127.0.0.1:8001)\n      Address and port.\n"
 		"  T_WORKERS (default 8)\n      Threads. (1 to 64)\n"
 		"  T_SECURE (default true)\n      Cookies by TLS only.\n"
 		"  T_STORE (default rocksdb)\n      Engine. (rocksdb|dynamodb)\n"

@@ -261,16 +261,24 @@ static void print_help(const struct mp_service *service)
 
 	mp_buf_init(&out, 65536);
 	mp_buf_addf(&out,
+		"moneypal-%s: %s\n\n"
 		"Usage: moneypal-%s [--help | --version | --check-config | --print-table | "
 		"--health]\n\n"
+		"  --check-config  says what is wrong with the settings, and opens nothing\n"
+		"  --print-table   its DynamoDB table, as CreateTable takes it\n"
+		"  --health        exits 0 when the service that runs with these settings is "
+		"ready\n"
+		"\n"
 		"Runs until SIGTERM, SIGINT or SIGHUP. Its settings come from the environment; a "
-		"secret "
-		"NAME\n"
-		"may come from the file that NAME_FILE names.\n\n",
-		service->spec->name);
-	for (size_t i = 0; i < service->tables.count; i++)
-		mp_config_print_help(
-			service->tables.items[i].settings, service->tables.items[i].count, &out);
+		"secret\n"
+		"NAME may come from the file that NAME_FILE names. Those without a default "
+		"first:\n\n",
+		service->spec->name, service->spec->about, service->spec->name);
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t i = 0; i < service->tables.count; i++)
+			mp_config_print_help(service->tables.items[i].settings,
+				service->tables.items[i].count, pass == 0, &out);
+	}
 	(void)fputs(mp_buf_text(&out), stdout);
 	mp_buf_done(&out);
 }

@@ -30,7 +30,8 @@ struct mp_service_config {
 struct mp_service; /* the running parts */
 
 struct mp_service_spec {
-	const char *name; /* "wallet" */
+	const char *name;  /* "wallet" */
+	const char *about; /* what it is, for --help */
 	const struct mp_setting *settings;
 	size_t settings_count;
 	void *config; /* the service's own struct, filled by its settings */

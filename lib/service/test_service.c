@@ -82,6 +82,7 @@ static void stop(void)
 
 static const struct mp_service_spec spec = {
 	.name = "test",
+	.about = "what this test runs",
 	.settings = own_settings,
 	.settings_count = sizeof(own_settings) / sizeof(own_settings[0]),
 	.config = &own,

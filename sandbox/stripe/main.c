@@ -139,6 +139,7 @@ int main(int argc, char **argv)
 {
 	const struct mp_service_spec spec = {
 		.name = "sandbox-stripe",
+		.about = "the payment provider of development and tests, never of production",
 		.settings = settings,
 		.settings_count = sizeof(settings) / sizeof(settings[0]),
 		.config = &config,

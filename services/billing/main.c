@@ -104,6 +104,7 @@ int main(int argc, char **argv)
 {
 	const struct mp_service_spec spec = {
 		.name = "billing",
+		.about = "bills; decides and orders every movement of money",
 		.settings = settings,
 		.settings_count = sizeof(settings) / sizeof(settings[0]),
 		.config = &config,

@@ -120,6 +120,7 @@ int main(int argc, char **argv)
 {
 	const struct mp_service_spec spec = {
 		.name = "email",
+		.about = "tells people, once, and keeps the log",
 		.settings = settings,
 		.settings_count = sizeof(settings) / sizeof(settings[0]),
 		.config = &config,

@@ -186,6 +186,7 @@ int main(int argc, char **argv)
 {
 	const struct mp_service_spec spec = {
 		.name = "payment",
+		.about = "payments, and what the payment provider says of them",
 		.settings = settings,
 		.settings_count = sizeof(settings) / sizeof(settings[0]),
 		.config = &config,

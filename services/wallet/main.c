@@ -113,6 +113,7 @@ int main(int argc, char **argv)
 {
 	const struct mp_service_spec spec = {
 		.name = "wallet",
+		.about = "the double-entry ledger: transfers, balances, statements, audit",
 		.settings = settings,
 		.settings_count = sizeof(settings) / sizeof(settings[0]),
 		.config = &config,
