@@ -106,8 +106,6 @@ enum mpctl_exit mpctl_backup(struct mpctl *ctl, int argc, char **argv)
 		.ctl = ctl, .folder = argc == 1 ? argv[0] : "", .name = mp_id_new(mp_clock_ms())};
 	int64_t began_ms = mp_clock_mono_ms();
 
-	if (argc != 1)
-		return mpctl_wrong_use("backup");
 	if (mkdir(b.folder, 0700) != 0) {
 		mpctl_say("The folder %s cannot be made: %s.", b.folder, strerror(errno));
 		return MPCTL_NO;

@@ -75,8 +75,6 @@ enum mpctl_exit mpctl_dead_list(struct mpctl *ctl, int argc, char **argv)
 	struct list list;
 	size_t waiting = 0;
 
-	if (argc > 1)
-		return mpctl_wrong_use("dead list");
 	if (argc == 1 && only == NULL)
 		return MPCTL_WRONG_USE;
 	table_begin(&list.table, ctl->arena, 5, headings);
@@ -161,8 +159,6 @@ enum mpctl_exit mpctl_dead_show(struct mpctl *ctl, int argc, char **argv)
 	struct mp_dead_count count;
 	char why[256];
 
-	if (argc != 2)
-		return mpctl_wrong_use("dead show");
 	const char *queue = queue_of(argv[0]);
 	if (queue == NULL)
 		return MPCTL_WRONG_USE;
@@ -236,8 +232,6 @@ enum mpctl_exit mpctl_dead_replay(struct mpctl *ctl, int argc, char **argv)
 	struct mp_dead_count count;
 	char why[256];
 
-	if (argc != 2)
-		return mpctl_wrong_use("dead replay");
 	const char *queue = queue_of(argv[0]);
 	if (queue == NULL)
 		return MPCTL_WRONG_USE;

@@ -12,27 +12,30 @@
 #define RUN_ARENA_BYTES (256u * 1024 * 1024)
 
 static const struct mpctl_command commands[] = {
-	{"dead list", "[SERVICE]", "the events that a service could not handle", MPCTL_NEEDS_BROKER,
-		mpctl_dead_list},
-	{"dead show", "SERVICE ID", "one of them, whole", MPCTL_NEEDS_BROKER, mpctl_dead_show},
-	{"dead replay", "SERVICE ID|--all", "gives them to the service again", MPCTL_NEEDS_BROKER,
-		mpctl_dead_replay},
-	{"export", "SERVICE FILE", "all data of a stopped service, into a file", 0, mpctl_export},
-	{"import", "SERVICE FILE", "into an empty store, of whichever engine", 0, mpctl_import},
-	{"show", "SERVICE KEY [SORT]", "items as JSON, a line each", 0, mpctl_show},
-	{"backup", "DIR", "a copy of all services' data at one moment, while they run",
-		MPCTL_NEEDS_SERVICES, mpctl_backup},
-	{"payment", "ID", "where the money is: one payment across the services",
+	{"payment", "ID", 1, 1, "where the money is: one payment across the services",
 		MPCTL_NEEDS_SERVICES | MPCTL_NEEDS_BROKER, mpctl_payment},
-	{"redrive", "PAYMENT", "tells a payment's last events again", MPCTL_NEEDS_SERVICES,
+	{"redrive", "PAYMENT", 1, 1, "tells a payment's last events again", MPCTL_NEEDS_SERVICES,
 		mpctl_redrive},
-	{"reconcile", "[DAY | --from DAY --to DAY]",
+	{"reconcile", "[DAY | --from DAY --to DAY]", 0, 6,
 		"the provider's captures and our credits, by day", MPCTL_NEEDS_SERVICES,
 		mpctl_reconcile},
-	{"republish users", "[CURSOR]", "every user is told to the others again",
+	{"dead list", "[SERVICE]", 0, 1, "the events that a service could not handle",
+		MPCTL_NEEDS_BROKER, mpctl_dead_list},
+	{"dead show", "SERVICE ID", 2, 2, "one of them, whole", MPCTL_NEEDS_BROKER,
+		mpctl_dead_show},
+	{"dead replay", "SERVICE ID|--all", 2, 2, "gives them to the service again",
+		MPCTL_NEEDS_BROKER, mpctl_dead_replay},
+	{"republish users", "[CURSOR]", 0, 1, "every user is told to the others again",
 		MPCTL_NEEDS_SERVICES, mpctl_republish_users},
-	{"republish notices", "--from DAY", "what people were to be told since then, again",
+	{"republish notices", "--from DAY", 2, 2, "what people were to be told since then, again",
 		MPCTL_NEEDS_SERVICES, mpctl_republish_notices},
+	{"backup", "DIR", 1, 1, "a copy of all services' data at one moment, while they run",
+		MPCTL_NEEDS_SERVICES, mpctl_backup},
+	{"export", "SERVICE FILE", 2, 2, "all data of a stopped service, into a file", 0,
+		mpctl_export},
+	{"import", "SERVICE FILE", 2, 2, "into an empty store, of whichever engine", 0,
+		mpctl_import},
+	{"show", "SERVICE KEY [SORT]", 2, 3, "items as JSON, a line each", 0, mpctl_show},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -71,8 +74,9 @@ static void print_help(void)
 {
 	struct mp_buf out;
 
-	(void)puts("Usage: mpctl COMMAND [ARGUMENTS]\n"
-		   "       mpctl help | --help | --version | --check-config\n");
+	(void)puts("mpctl: the operator's tool of MoneyPal\n\n"
+		   "Usage: mpctl COMMAND [ARGUMENTS]\n"
+		   "       mpctl help [COMMAND] | --version | --check-config\n");
 	for (size_t i = 0; i < COMMANDS; i++) {
 		char usage[80];
 		(void)snprintf(
@@ -163,26 +167,69 @@ static int words_of(const struct mpctl_command *command, int argc, char **argv)
 	return argc >= 2 && strcmp(argv[1], space + 1) == 0 ? 2 : 0;
 }
 
+/* The command that argv begins with, and how many words it took; NULL, which was said. */
+static const struct mpctl_command *find_command(int argc, char **argv, int *out_words)
+{
+	for (size_t i = 0; i < COMMANDS; i++) {
+		*out_words = words_of(&commands[i], argc, argv);
+		if (*out_words > 0)
+			return &commands[i];
+	}
+	if (argc == 0)
+		mpctl_say("What is to be done? mpctl help lists the commands.");
+	else
+		mpctl_say("There is no command %s%s%s; mpctl help lists them.", argv[0],
+			argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
+	return NULL;
+}
+
+static enum mpctl_exit print_usage(const struct mpctl_command *command)
+{
+	(void)printf(
+		"Usage: mpctl %s %s\n\n  %s\n", command->name, command->arguments, command->help);
+	return MPCTL_DONE;
+}
+
+static bool is_one_of(const char *word, const char *one, const char *other)
+{
+	return strcmp(word, one) == 0 || strcmp(word, other) == 0;
+}
+
+/* argv: the command and its arguments. Settings are looked at once it is known what is wanted. */
+static enum mpctl_exit obey(int argc, char **argv)
+{
+	bool wants_help = argc > 0 && strcmp(argv[0], "help") == 0;
+	int words = 0;
+
+	if (wants_help) {
+		argc--;
+		argv++;
+	}
+	const struct mpctl_command *command = find_command(argc, argv, &words);
+	if (command == NULL)
+		return MPCTL_WRONG_USE;
+	argc -= words;
+	argv += words;
+	if (wants_help || (argc == 1 && is_one_of(argv[0], "--help", "-h")))
+		return print_usage(command);
+	if (argc < command->arguments_min || argc > command->arguments_max)
+		return mpctl_wrong_use(command->name);
+	return run(command, argc, argv);
+}
+
 int main(int argc, char **argv)
 {
-	const char *first = argc > 1 ? argv[1] : "";
+	const char *only = argc == 2 ? argv[1] : "";
 
-	if (argc == 2 && (strcmp(first, "help") == 0 || strcmp(first, "--help") == 0)) {
+	if (is_one_of(only, "help", "--help")) {
 		print_help();
 		return EXIT_SUCCESS;
 	}
-	if (argc == 2 && strcmp(first, "--version") == 0) {
+	if (strcmp(only, "--version") == 0) {
 		(void)printf("mpctl %s\n", MP_VERSION);
 		return EXIT_SUCCESS;
 	}
-	if (argc == 2 && strcmp(first, "--check-config") == 0)
+	if (strcmp(only, "--check-config") == 0)
 		return (int)check_settings();
-	for (size_t i = 0; i < COMMANDS; i++) {
-		int words = words_of(&commands[i], argc - 1, argv + 1);
-		if (words > 0)
-			return (int)run(&commands[i], argc - 1 - words, argv + 1 + words);
-	}
-	mpctl_say("There is no command %s%s%s; mpctl help lists them.", first, argc > 2 ? " " : "",
-		argc > 2 ? argv[2] : "");
-	return MPCTL_WRONG_USE;
+	return (int)obey(argc - 1, argv + 1);
 }

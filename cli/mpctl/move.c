@@ -32,8 +32,6 @@ enum mpctl_exit mpctl_export(struct mpctl *ctl, int argc, char **argv)
 	struct mp_moved moved;
 	char reason[256] = "";
 
-	if (argc != 2)
-		return mpctl_wrong_use("export");
 	enum mpctl_exit result = mpctl_store_open(argv[0], STORE_EXISTING, &store);
 	if (result != MPCTL_DONE)
 		return result;
@@ -50,8 +48,6 @@ enum mpctl_exit mpctl_import(struct mpctl *ctl, int argc, char **argv)
 	struct mp_moved moved;
 	char reason[256] = "";
 
-	if (argc != 2)
-		return mpctl_wrong_use("import");
 	enum mpctl_exit result = mpctl_store_open(argv[0], STORE_SERVE, &store);
 	if (result != MPCTL_DONE)
 		return result;

@@ -27,8 +27,11 @@ struct mpctl {
 struct mpctl_command {
 	const char *name; /* "dead list": one word or two */
 	const char *arguments;
+	int arguments_min;
+	int arguments_max;
 	const char *help;
 	unsigned needs; /* MPCTL_NEEDS_x */
+	/* argc is within the bounds. */
 	enum mpctl_exit (*run)(struct mpctl *ctl, int argc, char **argv);
 };
 
@@ -44,7 +47,8 @@ enum mpctl_exit mpctl_wrong_use(const char *name);
 /* Says that there is not enough memory; MPCTL_TROUBLE. */
 enum mpctl_exit mpctl_no_memory(void);
 
-/* A day as 2026-11-23, in UTC. False when it is none, which was said. */
+/* A payment's id; a day as 2026-11-23, in UTC. False when it is none, which was said. */
+bool mpctl_read_payment(const char *text, struct mp_id *out_id);
 bool mpctl_read_day(const char *text, int64_t *out_ms);
 
 enum mpctl_exit mpctl_dead_list(struct mpctl *ctl, int argc, char **argv);

@@ -508,18 +508,6 @@ static enum mpctl_exit reconcile_days(
 
 /* --- arguments --- */
 
-bool mpctl_read_day(const char *text, int64_t *out_ms)
-{
-	char time[32];
-
-	if (strlen(text) == 10 &&
-		mp_text_format(time, sizeof(time), "%sT00:00:00Z", text) == MP_OK &&
-		mp_time_parse(time, out_ms) == MP_OK)
-		return true;
-	mpctl_say("%s is not a day, which looks like 2026-11-23.", text);
-	return false;
-}
-
 enum mpctl_exit mpctl_reconcile(struct mpctl *ctl, int argc, char **argv)
 {
 	int64_t today_ms = mp_clock_ms() / DAY_MS * DAY_MS;

@@ -7,14 +7,8 @@ enum mpctl_exit mpctl_redrive(struct mpctl *ctl, int argc, char **argv)
 	json_t *answer = NULL;
 	struct mp_id id;
 
-	if (argc != 1)
-		return mpctl_wrong_use("redrive");
-	if (!mp_id_parse(argv[0], &id)) {
-		mpctl_say("%s is not a payment's id, which looks like "
-			  "019a1b2c-3d4e-7f01-8234-56789abcdef0.",
-			argv[0]);
+	if (!mpctl_read_payment(argv[0], &id))
 		return MPCTL_WRONG_USE;
-	}
 	const char *path =
 		mp_arena_printf(ctl->arena, "/v1/operations/payments/%s/redrive", id.text);
 	if (path == NULL)

@@ -43,8 +43,6 @@ enum mpctl_exit mpctl_republish_users(struct mpctl *ctl, int argc, char **argv)
 {
 	json_int_t told = 0;
 
-	if (argc > 1)
-		return mpctl_wrong_use("republish users");
 	json_t *body = json_pack("{s:s?}", "cursor", argc == 1 ? argv[0] : NULL);
 	enum mpctl_exit result = tell_pages(ctl, PEER_USER, body, NULL, NULL, &told);
 	(void)printf("%lld users told again.\n", (long long)told);
@@ -108,7 +106,7 @@ enum mpctl_exit mpctl_republish_notices(struct mpctl *ctl, int argc, char **argv
 	json_int_t users = 0;
 	int64_t from_ms = 0;
 
-	if (argc != 2 || strcmp(argv[0], "--from") != 0 || !mpctl_read_day(argv[1], &from_ms))
+	if (strcmp(argv[0], "--from") != 0 || !mpctl_read_day(argv[1], &from_ms))
 		return mpctl_wrong_use("republish notices");
 	mp_time_format(from_ms, notices.from);
 	json_t *body = json_pack("{s:n}", "cursor");

@@ -60,8 +60,6 @@ enum mpctl_exit mpctl_show(struct mpctl *ctl, int argc, char **argv)
 	struct mp_store *store;
 	size_t count = 0;
 
-	if (argc != 2 && argc != 3)
-		return mpctl_wrong_use("show");
 	enum mpctl_exit result = mpctl_store_open(argv[0], STORE_READ, &store);
 	if (result != MPCTL_DONE)
 		return result;

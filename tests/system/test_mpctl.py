@@ -106,9 +106,11 @@ def test_an_order_that_billing_cannot_read_comes_to_a_person_and_ends_after_its_
             shown = done(moneypal, "dead", "show", "billing", event)
             assert payment["id"] in shown and '"currency": "EUR"' in shown
             told = done(moneypal, "payment", payment["id"])
-            assert re.search(r"^state +review since ", told, re.M)
-            assert re.search(r"^waits for +a person: billing does not answer .*, for \d+ s$",
-                             told, re.M)
+            for line in (r"^state +review for [\d.]+ s, since ",
+                         r"^money +nothing has moved: it is the payer's still$",
+                         r"^waits for +a person: billing does not answer$",
+                         r"^to do +mend what the dead letters below say, then mpctl dead replay "):
+                assert re.search(line, told, re.M), (line, told)
             assert f"billing  {dead[0][1].split()[1]}  {event}" in told
 
             # Too early: it dies again, in one letter for all that were the same.
@@ -132,10 +134,17 @@ def test_a_payment_is_told_across_the_services(moneypal, ada, bob):
     fund(ada, "70.00")
     payment = ada.pay(bob.id, "200.00", description="Garden")
     ada.wait_payment(payment["id"], "requires_funding")
+    open_page = ada.wait_checkout_url(payment["id"])
     waiting = done(moneypal, "payment", payment["id"])
-    assert re.search(r"^waits for +its payer: the wallet was too empty, for \d+ s$", waiting, re.M)
-    url = ada.wait_checkout_url(payment["id"])["checkout_url"]
-    assert pay_at_provider(url).status_code == 303
+    for line in (r"^state +requires_funding for [\d.]+ s, since ",
+                 r"^money +nothing has moved: it is the payer's still$",
+                 r"^waits for +its payer: the wallet was too empty; the provider's page is for "
+                 rf"130.00 USD, and open until {open_page['checkout_expires_at']}$"):
+        assert re.search(line, waiting, re.M), (line, waiting)
+    assert "to do" not in waiting, "nothing for an operator"
+    trace = re.search("^trace +([0-9a-f]{32})$", waiting, re.M).group(1)
+    assert f'"trace":"{trace}"' in moneypal.log_of("billing").read_text()
+    assert pay_at_provider(open_page["checkout_url"]).status_code == 303
     ada.wait_payment(payment["id"], "succeeded")
     wait_for(lambda: len(ada.mails()), lambda count: count >= 4, "her mails")
     bob.wait_mail(payment["id"])
@@ -143,6 +152,8 @@ def test_a_payment_is_told_across_the_services(moneypal, ada, bob):
     told = done(moneypal, "payment", payment["id"])
     invoice = ada.bills()[0]["invoice_no"]
     for line in (r"^amount +200.00 USD$", r"^for +Garden$", r"^waits for +nothing: it has ended$",
+                 r"^money +200.00 USD in the payee's wallet$",
+                 r"^  \S+Z +0.00 s +payment +payment.requested +From the wallet: 200.00 USD$",
                  r"bill\.settled +Paid: bill " + invoice, r"^  2 +130.00 USD  paid ",
                  rf"^  {invoice} +200.00 USD  settled  2 ", r"^  F pi_\w+ +130.00 USD  posted ",
                  r"^  S\(1\) +200.00 USD  refused  130.00 USD ", r"^  S\(2\) +200.00 USD  posted ",
@@ -152,20 +163,54 @@ def test_a_payment_is_told_across_the_services(moneypal, ada, bob):
     assert "nothing to tell" in done(moneypal, "redrive", payment["id"])
 
 
+def test_captured_money_is_told_where_it_is_while_the_wallet_is_away(moneypal, ada):
+    payment = ada.top_up("20.00")
+    url = ada.wait_checkout_url(payment["id"])["checkout_url"]
+    moneypal.stop_part("billing")
+    try:
+        assert pay_at_provider(url).status_code == 303
+        wait_for(lambda: mpctl(moneypal, "payment", payment["id"])[1],
+                 lambda told: re.search(r"^  F pi_\w+ +20.00 USD  not yet ", told, re.M) and re.search(
+                     "^money +20.00 USD at the provider, not credited yet$", told, re.M),
+                 "a capture that nobody has credited")
+        moneypal.stop_part("wallet")
+        status, told, said = mpctl(moneypal, "payment", payment["id"])
+        assert status == 3 and "billing service" in said and "wallet service" in said
+        assert re.search("^money +not known: the wallet does not answer$", told, re.M), told
+    finally:
+        moneypal.start_part("wallet")
+        moneypal.start_part("billing")
+    ada.wait_payment(payment["id"], "succeeded")
+    told = done(moneypal, "payment", payment["id"])
+    assert re.search("^money +20.00 USD in the payer's wallet$", told, re.M), told
+
+
 @pytest.mark.parametrize("status, arguments, says", [
     (1, ("payment", str(uuid.uuid4())), "There is no payment"),
-    (1, ("payment", "x"), "is not a payment's id"),
+    (2, ("payment", "x"), "is not a payment's id"),
+    (2, ("redrive", "x"), "is not a payment's id"),
+    (2, ("payment",), "It is used as: mpctl payment ID"),
     (1, ("dead", "show", "billing", "x"), "has no dead letter with the id x"),
     (2, ("dead", "show", "billing"), "It is used as: mpctl dead show SERVICE ID"),
     (2, ("dead", "replay", "wallet", "--all"), "wallet has no queue of events"),
     (2, ("reconcile", "yesterday"), "is not a day, which looks like"),
     (2, ("reconcile", "--from", "2026-11-02", "--to", "2026-11-01"), "must be in their order"),
     (2, ("find",), "There is no command find; mpctl help lists them."),
+    (2, ("help", "find"), "There is no command find; mpctl help lists them."),
+    (2, (), "mpctl help lists the commands."),
 ])
 def test_what_is_wrong_is_said_in_one_sentence(moneypal, status, arguments, says):
     ended, found, said = mpctl(moneypal, *arguments)
     assert (ended, found) == (status, "")
     assert says in said and said.startswith("mpctl: ")
+
+
+def test_how_a_command_is_used_is_told_without_any_setting(moneypal):
+    for arguments in (("help", "dead", "show"), ("dead", "show", "--help")):
+        ended = subprocess.run([moneypal.settings.build / "cli/mpctl/mpctl", *arguments], env={},
+                               capture_output=True, text=True, timeout=MPCTL_S_MAX, check=False)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert ended.stdout.startswith("Usage: mpctl dead show SERVICE ID\n")
 
 
 def test_where_nobody_answers_it_says_what_to_do(moneypal):
