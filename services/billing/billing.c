@@ -225,7 +225,7 @@ static enum mp_rc write_outcomes(struct round *round)
 		if (is_decided(round, work, work->funding))
 			add_funded(&change, work);
 		if (is_decided(round, work, work->settlement)) {
-			bill_apply(&work->bill, work->settlement, round->now_ms);
+			bill_apply(&work->bill, work->settlement);
 			billing_db_put_bill(&change, &work->bill);
 			billing_db_tell_bill(&change, &work->bill);
 		} else if (work->step == BILL_STEP_TELL) {

@@ -45,10 +45,10 @@ static enum mp_rc grow(struct mp_arena *arena, struct report_list *list)
 	size_t capacity = list->capacity == 0 ? 16 : 2 * list->capacity;
 	struct report_row *rows;
 
-	if (list->count < list->capacity)
-		return MP_OK;
 	if (list->count >= REPORT_ROWS_MAX)
 		return MP_TOO_LARGE;
+	if (list->count < list->capacity)
+		return MP_OK;
 	rows = mp_arena_array(arena, capacity, sizeof(*rows));
 	if (rows == NULL)
 		return MP_NOMEM;

@@ -40,7 +40,8 @@ struct billing_report {
 	struct report_list totals;	   /* by currency */
 };
 
-#define REPORT_ROWS_MAX 20000 /* groups of one list; more is MP_TOO_LARGE */
+#define REPORT_ROWS_MAX 10000	      /* groups of one list; more is MP_TOO_LARGE */
+#define REPORT_ARENA_BYTES (8u << 20) /* holds them all */
 #define REPORT_MONTHS_MAX 13
 
 void billing_report_begin(

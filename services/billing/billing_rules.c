@@ -120,10 +120,10 @@ void bill_invoice_no(const struct bill *bill, int salt, char out_text[BILLING_IN
 	(void)len;
 }
 
-void bill_apply(struct bill *bill, const struct billing_transfer *settlement, int64_t now_ms)
+void bill_apply(struct bill *bill, const struct billing_transfer *settlement)
 {
 	assert(bill->state == BILL_SETTLING && settlement->outcome != TRANSFER_REFUSED);
-	bill->changed_ms = now_ms;
+	bill->changed_ms = settlement->decided_ms;
 	if (settlement->outcome == TRANSFER_POSTED) {
 		bill->state = BILL_SETTLED;
 		bill->shortfall_minor = 0;

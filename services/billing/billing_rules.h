@@ -38,6 +38,6 @@ struct mp_id settlement_id_of(const struct mp_id *payment_id, int64_t attempt);
 void bill_invoice_no(const struct bill *bill, int salt, char out_text[BILLING_INVOICE_SIZE]);
 
 /* The bill after its transfer's outcome. TRANSFER_REFUSED is not an outcome of S: a bug. */
-void bill_apply(struct bill *bill, const struct billing_transfer *settlement, int64_t now_ms);
+void bill_apply(struct bill *bill, const struct billing_transfer *settlement);
 
 #endif

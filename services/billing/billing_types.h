@@ -41,7 +41,7 @@ struct bill {
 	int64_t attempt;	  /* n: which S(n) the state is about; 0: none was made */
 	int64_t shortfall_minor;  /* BILL_UNFUNDED: what the wallet lacked */
 	struct mp_id transfer_id; /* BILL_SETTLED: S(n) */
-	int64_t changed_ms;
+	int64_t changed_ms;	  /* settled and unfunded: when the wallet decided it */
 };
 
 /* What an event of the payment service asks for. */

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "billing_http.h"
 
-#define CSV_BYTES_MAX (4u << 20)
+#define ANSWER_BYTES_MAX (3u << 20) /* of REPORT_ROWS_MAX rows; a request's arena holds it */
 #define MONTHS_BY_DEFAULT 12
 
 /* --- which months --- */
@@ -105,10 +105,16 @@ static int set_list(json_t *json, const char *name, const struct billing_app *ap
 	return bad | json_object_set_new(json, name, rows);
 }
 
+static int add_text(const char *bytes, size_t len, void *ctx)
+{
+	return mp_buf_add(ctx, bytes, len) == MP_OK ? 0 : -1;
+}
+
 static enum mp_rc answer_json(struct mp_response *res, const struct billing_app *app,
 	const struct billing_report *report, int from, int to)
 {
 	json_t *json = json_object();
+	struct mp_buf text;
 	int bad = 0;
 
 	bad |= set_month(json, "from", from);
@@ -116,11 +122,14 @@ static enum mp_rc answer_json(struct mp_response *res, const struct billing_app 
 	bad |= set_list(json, "totals", app, &report->totals, false);
 	bad |= set_list(json, "months", app, &report->months, false);
 	bad |= set_list(json, "counterparties", app, &report->counterparties, true);
-	if (bad != 0) {
-		json_decref(json);
-		return MP_NOMEM;
-	}
-	return mp_response_json(res, 200, json);
+	mp_buf_init(&text, ANSWER_BYTES_MAX);
+	bad |= bad == 0 && json_dump_callback(json, add_text, &text, JSON_COMPACT) != 0;
+	json_decref(json);
+	enum mp_rc rc = MP_NOMEM;
+	if (bad == 0)
+		rc = mp_response_body(res, 200, "application/json", mp_buf_text(&text), text.len);
+	mp_buf_done(&text);
+	return rc;
 }
 
 /* --- CSV (RFC 4180): every group, so that any sum can be made from it --- */
@@ -148,17 +157,20 @@ static enum mp_rc write_csv(
 	return mp_buf_rc(out);
 }
 
-static enum mp_rc answer_csv(
-	struct mp_response *res, const struct billing_app *app, const struct billing_report *report)
+static enum mp_rc answer_csv(struct mp_response *res, const struct billing_app *app,
+	const struct billing_report *report, int from, int to)
 {
+	char file[96];
 	struct mp_buf csv;
-	enum mp_rc rc;
 
-	mp_buf_init(&csv, CSV_BYTES_MAX);
-	rc = write_csv(&csv, app, report);
+	mp_buf_init(&csv, ANSWER_BYTES_MAX);
+	enum mp_rc rc = write_csv(&csv, app, report);
 	if (rc == MP_OK)
-		rc = mp_response_header(
-			res, "Content-Disposition", "attachment; filename=\"moneypal.csv\"");
+		rc = mp_text_format(file, sizeof(file),
+			"attachment; filename=\"moneypal-%04d-%02d-to-%04d-%02d.csv\"", from / 100,
+			from % 100, to / 100, to % 100);
+	if (rc == MP_OK)
+		rc = mp_response_header(res, "Content-Disposition", file);
 	if (rc == MP_OK)
 		rc = mp_response_body(
 			res, 200, "text/csv; charset=utf-8", mp_buf_text(&csv), csv.len);
@@ -166,27 +178,35 @@ static enum mp_rc answer_csv(
 	return rc;
 }
 
-/* GET /v1/reports/summary */
-enum mp_rc billing_get_summary(struct mp_request *req, struct mp_response *res, void *ctx)
+static enum mp_rc answer(struct mp_request *req, struct mp_response *res, struct billing_app *app,
+	const struct mp_id *user_id, struct mp_arena *arena)
 {
 	const char *accept = mp_request_header(req, "Accept");
-	struct billing_app *app = ctx;
 	struct billing_report report;
-	struct mp_id user_id;
 	int from, to;
-	enum mp_rc rc;
 
-	if (!mp_id_parse(mp_request_principal(req)->subject, &user_id))
-		return MP_UNAUTHENTICATED;
-	rc = read_months(req, &from, &to);
+	enum mp_rc rc = read_months(req, &from, &to);
 	if (rc == MP_OK)
-		rc = billing_summary(app, &user_id, from, to, mp_request_arena(req), &report);
+		rc = billing_summary(app, user_id, from, to, arena, &report);
 	if (rc == MP_TOO_LARGE)
 		mp_request_problem(req, "report_too_large",
 			"There are too many counterparties in these months; ask for fewer months.");
 	if (rc != MP_OK)
 		return rc == MP_TOO_LARGE ? MP_INVALID : rc;
 	if (accept != NULL && strstr(accept, "text/csv") != NULL)
-		return answer_csv(res, app, &report);
+		return answer_csv(res, app, &report, from, to);
 	return answer_json(res, app, &report, from, to);
+}
+
+/* GET /v1/reports/summary */
+enum mp_rc billing_get_summary(struct mp_request *req, struct mp_response *res, void *ctx)
+{
+	struct mp_id user_id;
+
+	if (!mp_id_parse(mp_request_principal(req)->subject, &user_id))
+		return MP_UNAUTHENTICATED;
+	struct mp_arena *arena = mp_arena_new(REPORT_ARENA_BYTES);
+	enum mp_rc rc = arena == NULL ? MP_NOMEM : answer(req, res, ctx, &user_id, arena);
+	mp_arena_free(arena);
+	return rc;
 }

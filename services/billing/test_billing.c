@@ -50,6 +50,7 @@ static void decide(struct wallet *wallet, struct billing_transfer *transfer)
 {
 	int64_t *to = balance_of(wallet, &transfer->to);
 
+	transfer->decided_ms = DECIDED_MS;
 	if (wallet->refuse_all) {
 		transfer->outcome = TRANSFER_REFUSED;
 		return;
@@ -66,7 +67,6 @@ static void decide(struct wallet *wallet, struct billing_transfer *transfer)
 	}
 	*to += transfer->amount.minor;
 	transfer->outcome = TRANSFER_POSTED;
-	transfer->decided_ms = DECIDED_MS;
 }
 
 static const struct billing_transfer *record_of(
@@ -243,6 +243,7 @@ static void a_funded_wallet_settles_at_once(void **state)
 	struct fixture *f = *state;
 	struct mp_id ada = mp_id_new(NOW_MS), bob = mp_id_new(NOW_MS);
 	struct billing_order order = pay(ada, bob, 3000);
+	int64_t settled_ms = 0;
 
 	*balance_of(&f->wallet, &ada) = 10000;
 	assert_int_equal(carry_out(f, &order), MP_OK);
@@ -250,7 +251,8 @@ static void a_funded_wallet_settles_at_once(void **state)
 	assert_int_equal(bill.state, BILL_SETTLED);
 	assert_int_equal(*balance_of(&f->wallet, &ada), 7000);
 	assert_int_equal(*balance_of(&f->wallet, &bob), 3000);
-	assert_int_equal(told(f, "bill.settled"), 1);
+	assert_int_equal(told_when(f, "bill.settled", &settled_ms), 1);
+	assert_int_equal(settled_ms, DECIDED_MS);      /* not before the money moved */
 	assert_int_equal(carry_out(f, &order), MP_OK); /* the same event again */
 	assert_int_equal(*balance_of(&f->wallet, &bob), 3000);
 	assert_int_equal(told(f, "bill.settled"), 1); /* one id: one row */
@@ -268,7 +270,8 @@ static void an_empty_wallet_waits_for_funds_then_settles(void **state)
 	assert_int_equal(carry_out(f, &order), MP_OK);
 	assert_int_equal(bill_of(f, &order).state, BILL_UNFUNDED);
 	assert_int_equal(bill_of(f, &order).shortfall_minor, 13000);
-	assert_int_equal(told(f, "bill.unfunded"), 1);
+	assert_int_equal(told_when(f, "bill.unfunded", &settled_ms), 1);
+	assert_int_equal(settled_ms, DECIDED_MS);
 	assert_int_equal(carry_out(f, &funds), MP_OK);
 	assert_int_equal(bill_of(f, &order).state, BILL_SETTLED);
 	assert_int_equal(*balance_of(&f->wallet, &ada), 0);
@@ -505,6 +508,30 @@ static void bills_are_their_parties_and_listed_newest_first(void **state)
 	assert_int_equal(billing_get(&f->app, f->arena, &bob, &page.bills[0].id, &bill), MP_OK);
 }
 
+static void a_report_of_too_many_rows_is_refused(void **state)
+{
+	struct mp_arena *arena = mp_arena_new(REPORT_ARENA_BYTES);
+	struct mp_id ada = mp_id_new(NOW_MS);
+	struct billing_report report;
+	struct bill bill = {.id = mp_id_new(NOW_MS),
+		.user_id = ada,
+		.state = BILL_SETTLED,
+		.date_ms = NOW_MS,
+		.amount = {.minor = 1, .currency = "USD"}};
+
+	(void)state;
+	assert_non_null(arena);
+	billing_report_begin(&report, arena, &ada);
+	for (int64_t i = 0; i < REPORT_ROWS_MAX; i++) {
+		bill.provider_id = mp_id_new(NOW_MS + i);
+		assert_int_equal(billing_report_add_bill(&report, &bill), MP_OK);
+	}
+	assert_int_equal(billing_report_add_bill(&report, &bill), MP_OK); /* a known one */
+	bill.provider_id = mp_id_new(NOW_MS + REPORT_ROWS_MAX);
+	assert_int_equal(billing_report_add_bill(&report, &bill), MP_TOO_LARGE);
+	mp_arena_free(arena);
+}
+
 static void a_report_is_the_sum_of_bills_and_fundings(void **state)
 {
 	struct fixture *f = *state;
@@ -563,6 +590,7 @@ int main(void)
 		T(outcomes_are_told_again_to_whom_they_were_lost),
 		T(a_transfer_refused_for_another_reason_is_not_repeated),
 		T(a_wrong_order_does_not_hold_up_the_others),
+		T(a_report_of_too_many_rows_is_refused),
 		T(a_report_is_the_sum_of_bills_and_fundings),
 		T(months_are_counted_across_years),
 		T(bills_are_their_parties_and_listed_newest_first),

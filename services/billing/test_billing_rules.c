@@ -118,19 +118,24 @@ static void invoice_numbers_tell_the_month_and_differ(void **state)
 
 static void an_outcome_ends_the_attempt(void **state)
 {
-	struct billing_transfer posted = {.id = some_id(3), .outcome = TRANSFER_POSTED};
-	struct billing_transfer short_of = {
-		.id = some_id(4), .outcome = TRANSFER_UNFUNDED, .shortfall_minor = 13000};
+	struct billing_transfer posted = {
+		.id = some_id(3), .outcome = TRANSFER_POSTED, .decided_ms = NOW_MS + 2};
+	struct billing_transfer short_of = {.id = some_id(4),
+		.outcome = TRANSFER_UNFUNDED,
+		.shortfall_minor = 13000,
+		.decided_ms = NOW_MS + 1};
 	struct bill bill = {.state = BILL_SETTLING, .attempt = 1};
 
 	(void)state;
-	bill_apply(&bill, &short_of, NOW_MS);
+	bill_apply(&bill, &short_of);
+	assert_int_equal(bill.changed_ms, NOW_MS + 1);
 	assert_int_equal(bill.state, BILL_UNFUNDED);
 	assert_int_equal(bill.shortfall_minor, 13000);
 	assert_true(mp_id_is_none(&bill.transfer_id));
 	bill.state = BILL_SETTLING;
 	bill.attempt = 2;
-	bill_apply(&bill, &posted, NOW_MS);
+	bill_apply(&bill, &posted);
+	assert_int_equal(bill.changed_ms, NOW_MS + 2);
 	assert_int_equal(bill.state, BILL_SETTLED);
 	assert_int_equal(bill.shortfall_minor, 0);
 	assert_true(mp_id_equal(&bill.transfer_id, &posted.id));

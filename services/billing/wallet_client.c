@@ -134,7 +134,7 @@ static enum mp_rc read_outcome(
 	mp_json_read_text_or_null(&r, "refusal", 1, 64, &refusal);
 	mp_json_read_optional(&r);
 	mp_json_read_text_or_null(&r, "shortfall", 1, 32, &shortfall);
-	if (outcome == 0)
+	if (outcome != 2) /* a conflict's date is null */
 		mp_json_read_time(&r, "date", &decided_ms);
 	if (mp_json_read_end(&r) != MP_OK || !mp_id_equal(&id, &transfer->id))
 		return MP_CORRUPT;
