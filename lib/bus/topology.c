@@ -8,6 +8,7 @@ const size_t mp_queues_count = sizeof(mp_queues) / sizeof(mp_queues[0]);
 const struct mp_binding mp_bindings[] = {
 	{MP_QUEUE_EMAIL, "user.registered"},
 	{MP_QUEUE_EMAIL, "user.updated"},
+	{MP_QUEUE_PAYMENT, "session.ended"},
 	{MP_QUEUE_BILLING, "payment.requested"},
 	{MP_QUEUE_BILLING, "payment.captured"},
 	{MP_QUEUE_BILLING, "payment.canceled"},

@@ -12,6 +12,7 @@ struct mp_idempotency {
 	const char *caller;		 /* the user's id */
 	const char *key;		 /* the header; NULL: none was sent */
 	char digest[MP_SHA256_HEX_SIZE]; /* of method, path and body */
+	bool replayed;			 /* out, by the domain: what it made before is the answer */
 };
 
 #define MP_IDEMPOTENCY_KEY_MAX 255

@@ -24,6 +24,7 @@ struct listener {
 	struct live_order order; /* last_seq grows as rows are told */
 	int64_t version_told;	 /* of the record; 0: none yet */
 	int64_t beat_at_ms;	 /* monotonic; 0: not told anything yet */
+	int64_t check_at_ms;	 /* monotonic: whether its reader has signed out */
 	bool stuck;		 /* its reader has no room in this round */
 	bool over;
 	enum live_end why;
@@ -332,6 +333,7 @@ static struct topic *begin_round(struct live *live, bool poll, int64_t mono_ms)
 		listener->next = listener->topic->listeners;
 		listener->topic->listeners = listener;
 		listener->beat_at_ms = mono_ms + LIVE_BEAT_MS;
+		listener->check_at_ms = mono_ms + LIVE_SIGNED_OUT_MS;
 	}
 	for (; live->dirty != NULL; live->dirty = live->dirty->next_dirty) {
 		live->dirty->dirty = false;
@@ -364,6 +366,59 @@ static void beat_and_expire(struct topic *topic, int64_t now_ms, int64_t mono_ms
 			(void)was_told(l, rc == MP_BUSY ? MP_OK : rc, mono_ms);
 		}
 	}
+}
+
+/* Of up to BATCH_MAX listeners, those whose readers have signed out end: one read. */
+static void check_batch(
+	struct live *live, struct listener *const *listeners, size_t count, int64_t mono_ms)
+{
+	struct mp_id sessions[BATCH_MAX];
+	bool signed_out[BATCH_MAX];
+	size_t session_of[BATCH_MAX];
+	size_t sessions_count = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct mp_id *session = &listeners[i]->order.session;
+		size_t at = 0;
+		while (at < sessions_count && !mp_id_equal(&sessions[at], session))
+			at++;
+		if (at == sessions_count)
+			sessions[sessions_count++] = *session;
+		session_of[i] = at;
+	}
+	mp_arena_reset(live->arena);
+	enum mp_rc rc =
+		payment_db_signed_out(live->db, sessions, sessions_count, live->arena, signed_out);
+	if (rc != MP_OK) { /* asked again at the next poll */
+		mp_log(MP_LOG_WARN, "live_sessions", MP_RC(rc),
+			MP_INT("listeners", (int64_t)count));
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		listeners[i]->check_at_ms = mono_ms + LIVE_SIGNED_OUT_MS;
+		if (signed_out[session_of[i]])
+			end_listener(listeners[i], LIVE_END_SESSION);
+	}
+}
+
+static void end_signed_out(struct live *live, struct topic *topics, int64_t mono_ms)
+{
+	struct listener *batch[BATCH_MAX];
+	size_t count = 0;
+
+	for (struct topic *topic = topics; topic != NULL; topic = topic->next_due) {
+		for (struct listener *l = topic->listeners; l != NULL; l = l->next) {
+			if (l->over || mono_ms < l->check_at_ms)
+				continue;
+			batch[count++] = l;
+			if (count == BATCH_MAX) {
+				check_batch(live, batch, count, mono_ms);
+				count = 0;
+			}
+		}
+	}
+	if (count > 0)
+		check_batch(live, batch, count, mono_ms);
 }
 
 /* Those that are over leave the topic, linked by next. */
@@ -423,6 +478,8 @@ void live_work(struct live *live, int64_t now_ms, int64_t mono_ms)
 		tell_batch(live, &next, mono_ms);
 	for (struct topic *topic = due; poll && topic != NULL; topic = topic->next_due)
 		beat_and_expire(topic, now_ms, mono_ms);
+	if (poll)
+		end_signed_out(live, due, mono_ms);
 	end_round(live, due);
 }
 
@@ -452,7 +509,8 @@ static void *run(void *arg)
 enum mp_rc live_open(struct payment_db *db, int64_t poll_ms, struct live **out_live)
 {
 	static const char *const labels[LIVE_ENDS] = {"reason=\"payment_ended\"",
-		"reason=\"token_expired\"", "reason=\"reader_gone\"", "reason=\"closed\""};
+		"reason=\"token_expired\"", "reason=\"session_ended\"", "reason=\"reader_gone\"",
+		"reason=\"closed\""};
 	struct live *live = calloc(1, sizeof(*live));
 
 	assert(poll_ms > 0);

@@ -11,8 +11,8 @@
  * last row that he has seen.
  *
  * A listener is told rows in order, none twice, those up to a record's before that record. It ends
- * when the payment has ended and all of it was told, when its token has, or when its reader has
- * gone.
+ * when the payment has ended and all of it was told, when its token has or its reader has signed
+ * out, or when its reader has gone.
  *
  * Threads: any, but for live_work.
  */
@@ -21,10 +21,12 @@ struct live;
 #define LIVE_LISTENERS_MAX 2000
 #define LIVE_LISTENERS_OF_USER_MAX 5 /* in this process */
 #define LIVE_BEAT_MS 15000
+#define LIVE_SIGNED_OUT_MS 5000 /* how often each is asked about; every replica asks for its own */
 
 enum live_end {
 	LIVE_END_PAYMENT, /* there is nothing more to tell */
 	LIVE_END_TOKEN,	  /* come back with a new one */
+	LIVE_END_SESSION, /* its reader signed out */
 	LIVE_END_READER,  /* nobody reads any more */
 	LIVE_END_CLOSED,  /* the service stops */
 	LIVE_ENDS
@@ -46,6 +48,7 @@ struct live_reader {
 
 struct live_order {
 	struct mp_id user;
+	struct mp_id session; /* the token's */
 	struct mp_id payment_id;
 	bool for_payer;	       /* the payee is not told what is the payer's alone */
 	int64_t last_seq;      /* rows up to here are known to the reader; 0: none */

@@ -110,6 +110,7 @@ static void tell_end(void *ctx, enum live_end why)
 	static const char *const ends[LIVE_ENDS] = {
 		[LIVE_END_PAYMENT] = "event: end\ndata: {\"reason\":\"payment_ended\"}\n\n",
 		[LIVE_END_TOKEN] = "event: end\ndata: {\"reason\":\"token_expired\"}\n\n",
+		[LIVE_END_SESSION] = "event: end\ndata: {\"reason\":\"session_ended\"}\n\n",
 	};
 	struct reader *reader = ctx;
 
@@ -182,6 +183,8 @@ enum mp_rc get_payment_events(struct mp_request *req, struct mp_response *res, v
 	struct payment payment;
 
 	enum mp_rc rc = payment_of_path(req, app, &order.user, &payment);
+	if (rc == MP_OK)
+		rc = caller_in_session(req, app, &order.session);
 	if (rc == MP_OK)
 		rc = read_last_seq(req, &payment, &order.last_seq);
 	if (rc != MP_OK)

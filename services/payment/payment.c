@@ -179,9 +179,8 @@ static void try_open_session(struct payment_app *app, int64_t now_ms, struct mp_
 }
 
 /* MP_NOT_FOUND: the key is new, or there is none. */
-static enum mp_rc answer_key(struct payment_app *app, const struct mp_idempotency *key,
-	int64_t now_ms, struct mp_arena *arena, struct payment *out_payment,
-	enum payment_problem *reterr_problem)
+static enum mp_rc answer_key(struct payment_app *app, struct mp_idempotency *key, int64_t now_ms,
+	struct mp_arena *arena, struct payment *out_payment, enum payment_problem *reterr_problem)
 {
 	struct mp_id id;
 	struct payment payment;
@@ -195,12 +194,13 @@ static enum mp_rc answer_key(struct payment_app *app, const struct mp_idempotenc
 	if (rc != MP_OK)
 		return rc == MP_NOT_FOUND ? MP_CORRUPT : rc; /* written in one transaction */
 	try_open_session(app, now_ms, arena, &payment);
+	key->replayed = true;
 	*out_payment = payment;
 	return MP_OK;
 }
 
 enum mp_rc payment_create(struct payment_app *app, const struct payment *order,
-	const struct mp_idempotency *key, int64_t now_ms, struct mp_arena *arena,
+	struct mp_idempotency *key, int64_t now_ms, struct mp_arena *arena,
 	struct payment *out_payment, enum payment_problem *reterr_problem)
 {
 	struct payment payment = *order;
@@ -258,7 +258,7 @@ static enum mp_rc read_as_payer(struct payment_app *app, const struct mp_id *use
 /* --- retry, cancel --- */
 
 enum mp_rc payment_retry(struct payment_app *app, const struct mp_id *user, const struct mp_id *id,
-	enum payment_source source, const struct mp_idempotency *key, int64_t now_ms,
+	enum payment_source source, struct mp_idempotency *key, int64_t now_ms,
 	struct mp_arena *arena, struct payment *out_payment, enum payment_problem *reterr_problem)
 {
 	const struct payment_change change = {

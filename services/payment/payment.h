@@ -57,11 +57,12 @@ enum payment_problem {
 
 /*
  * Creates a payment: order gives paid_by, paid_to, amount, currency, source and description. With a
- * key that came before, the payment it made, as it stands; what is unfinished is taken up again.
+ * key that came before, the payment it made, as it stands (key->replayed); what is unfinished is
+ * taken up again.
  * A page of the provider that cannot be opened now is opened later: the payment says so.
  */
 enum mp_rc payment_create(struct payment_app *app, const struct payment *order,
-	const struct mp_idempotency *key, int64_t now_ms, struct mp_arena *arena,
+	struct mp_idempotency *key, int64_t now_ms, struct mp_arena *arena,
 	struct payment *out_payment, enum payment_problem *reterr_problem) MP_MUST_CHECK;
 
 /* One that the user pays or gets; MP_NOT_FOUND otherwise. */
@@ -73,7 +74,7 @@ enum mp_rc payment_read(struct payment_app *app, const struct mp_id *user, const
  * its state forbids it. With a key that came before: the payment as it stands.
  */
 enum mp_rc payment_retry(struct payment_app *app, const struct mp_id *user, const struct mp_id *id,
-	enum payment_source source, const struct mp_idempotency *key, int64_t now_ms,
+	enum payment_source source, struct mp_idempotency *key, int64_t now_ms,
 	struct mp_arena *arena, struct payment *out_payment,
 	enum payment_problem *reterr_problem) MP_MUST_CHECK;
 

@@ -16,6 +16,7 @@
  *	                 TIMELINE#<nnnnnn>     what happened, for people
  *	USER#<id>        PAYMENT#<id>          pointer, of payer and payee: role
  *	EVENT#<id>       EVENT                 a webhook of the provider
+ *	SIGNED_OUT#<id>  SIGNED_OUT            a person's session that has ended
  *
  * Results are the store's (store/store.h), and MP_CORRUPT for a record that cannot be read.
  * Threads: any. Memory: what is read lives in the given arena.
@@ -134,5 +135,14 @@ enum mp_rc payment_db_event_get(struct payment_db *db, const struct mp_id *id,
 /* Done: it stays for a while to be looked at. */
 enum mp_rc payment_db_event_done(struct payment_db *db, const struct provider_event *event,
 	struct mp_arena *arena) MP_MUST_CHECK;
+
+/*
+ * A session of a person (not of the provider) has ended: kept until its access tokens have expired.
+ * signed_out: in one read; count is at most MP_BATCH_GET_MAX, no id stands twice.
+ */
+enum mp_rc payment_db_sign_out(struct payment_db *db, const struct mp_id *session_id,
+	int64_t tokens_expire_at_ms, struct mp_arena *arena) MP_MUST_CHECK;
+enum mp_rc payment_db_signed_out(struct payment_db *db, const struct mp_id *session_ids,
+	size_t count, struct mp_arena *arena, bool *out_signed_out) MP_MUST_CHECK;
 
 #endif

@@ -77,6 +77,24 @@ static enum mp_rc decode(const struct payment_app *app, const struct mp_event *e
 	return rc;
 }
 
+/* Of a person's session: contracts/events/session.ended.json. */
+static enum mp_rc take_session_end(struct payment_app *app, const struct mp_event *event,
+	struct mp_arena *arena, struct reason *reason)
+{
+	const struct mp_field_errors errors = {keep_first, reason};
+	struct mp_id session_id = {.text = ""};
+	int64_t tokens_expire_at_ms = 0;
+	struct mp_json_reader r;
+
+	mp_json_read_begin(&r, event->data, "", &errors);
+	mp_json_read_ignore_unknown(&r);
+	mp_json_read_id(&r, "session_id", &session_id);
+	mp_json_read_time(&r, "tokens_expire_at", &tokens_expire_at_ms);
+	enum mp_rc rc = mp_json_read_end(&r);
+	return rc == MP_OK ? payment_db_sign_out(&app->db, &session_id, tokens_expire_at_ms, arena)
+			   : rc;
+}
+
 static void bury(struct mp_delivery *delivery, const char *why)
 {
 	delivery->verdict = MP_DEAD;
@@ -99,6 +117,15 @@ static void judge(struct mp_delivery *delivery, const struct payment_notice *not
 			MP_TEXT("payment", notice->payment_id.text), MP_RC(notice->rc));
 }
 
+static void judge_session_end(
+	struct mp_delivery *delivery, enum mp_rc rc, const struct reason *reason)
+{
+	if (rc == MP_INVALID)
+		bury(delivery, reason->text);
+	else
+		delivery->verdict = rc == MP_OK ? MP_ACK : MP_RETRY;
+}
+
 void payment_handle(void *ctx, struct mp_arena *arena, struct mp_delivery *deliveries, size_t count)
 {
 	struct payment_app *app = ctx;
@@ -112,10 +139,14 @@ void payment_handle(void *ctx, struct mp_arena *arena, struct mp_delivery *deliv
 		return;
 	for (size_t i = 0; i < count; i++) {
 		struct reason reason = {.text = ""};
-		if (decode(app, &deliveries[i].event, &notices[taken], &reason) == MP_OK)
+		struct mp_delivery *delivery = &deliveries[i];
+		if (strcmp(delivery->event.type, "session.ended") == 0)
+			judge_session_end(delivery,
+				take_session_end(app, &delivery->event, arena, &reason), &reason);
+		else if (decode(app, &delivery->event, &notices[taken], &reason) == MP_OK)
 			delivery_of[taken++] = i;
 		else
-			bury(&deliveries[i], reason.text);
+			bury(delivery, reason.text);
 	}
 	payment_take_notices(app, notices, taken, mp_clock_ms(), arena);
 	for (size_t i = 0; i < taken; i++)

@@ -87,6 +87,30 @@ static enum mp_rc caller(const struct mp_request *req, struct mp_id *out_user)
 									 : MP_UNAUTHENTICATED;
 }
 
+enum mp_rc caller_in_session(
+	struct mp_request *req, struct payment_app *app, struct mp_id *out_session)
+{
+	bool signed_out = false;
+
+	if (!mp_id_parse(mp_request_principal(req)->session, out_session))
+		return MP_UNAUTHENTICATED;
+	enum mp_rc rc =
+		payment_db_signed_out(&app->db, out_session, 1, mp_request_arena(req), &signed_out);
+	if (rc != MP_OK || !signed_out)
+		return rc;
+	mp_request_problem(req, "session_ended", "The session has ended: log on again.");
+	return MP_UNAUTHENTICATED;
+}
+
+/* Who moves money. */
+static enum mp_rc mover(struct mp_request *req, struct payment_app *app, struct mp_id *out_user)
+{
+	struct mp_id session;
+
+	enum mp_rc rc = caller(req, out_user);
+	return rc == MP_OK ? caller_in_session(req, app, &session) : rc;
+}
+
 /* --- a new payment --- */
 
 static bool is_too_long(const char *text)
@@ -147,6 +171,17 @@ static void tell_minimum(struct mp_request *req, const struct payment *order)
 		errors->add(errors->ctx, "payment_amount", message);
 }
 
+/* As Stripe's API says it: the key came before, and nothing was done for it now. */
+static enum mp_rc answer_payment(struct mp_response *res, unsigned status,
+	const struct mp_idempotency *key, const struct payment *payment, const struct mp_id *user)
+{
+	enum mp_rc rc = MP_OK;
+
+	if (key->replayed)
+		rc = mp_response_header(res, "Idempotent-Replayed", "true");
+	return rc == MP_OK ? mp_response_json(res, status, payment_to_json(payment, user)) : rc;
+}
+
 /* POST /v1/payments: the page is opened here when the provider answers, otherwise by a worker. */
 static enum mp_rc post_payment(struct mp_request *req, struct mp_response *res, void *ctx)
 {
@@ -157,7 +192,7 @@ static enum mp_rc post_payment(struct mp_request *req, struct mp_response *res, 
 	struct payment order;
 	struct mp_id user;
 
-	enum mp_rc rc = caller(req, &user);
+	enum mp_rc rc = mover(req, app, &user);
 	if (rc == MP_OK)
 		rc = read_order(req, app, &user, &order); /* tells every wrong field */
 	if (rc != MP_OK)
@@ -169,7 +204,7 @@ static enum mp_rc post_payment(struct mp_request *req, struct mp_response *res, 
 		tell_minimum(req, &order);
 	if (rc != MP_OK)
 		return tell(req, rc, problem);
-	return mp_response_json(res, 201, payment_to_json(&payment, &user));
+	return answer_payment(res, 201, &key, &payment, &user);
 }
 
 /* --- reading --- */
@@ -306,7 +341,7 @@ static enum mp_rc post_retry(struct mp_request *req, struct mp_response *res, vo
 	struct mp_id id;
 	int source = PAYMENT_FROM_WALLET;
 
-	enum mp_rc rc = caller(req, &user);
+	enum mp_rc rc = mover(req, app, &user);
 	if (rc == MP_OK)
 		rc = mp_request_param_id(req, "id", &id);
 	if (rc == MP_OK)
@@ -323,7 +358,7 @@ static enum mp_rc post_retry(struct mp_request *req, struct mp_response *res, vo
 		mp_request_arena(req), &payment, &problem);
 	if (rc != MP_OK)
 		return tell(req, rc, problem);
-	return mp_response_json(res, 200, payment_to_json(&payment, &user));
+	return answer_payment(res, 200, &key, &payment, &user);
 }
 
 /* POST /v1/payments/{id}/cancel: 200 canceled, 202 as soon as the provider can be reached. */
@@ -335,7 +370,7 @@ static enum mp_rc post_cancel(struct mp_request *req, struct mp_response *res, v
 	struct mp_id user;
 	struct mp_id id;
 
-	enum mp_rc rc = caller(req, &user);
+	enum mp_rc rc = mover(req, app, &user);
 	if (rc == MP_OK)
 		rc = mp_request_param_id(req, "id", &id);
 	if (rc == MP_OK)

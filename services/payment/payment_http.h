@@ -12,6 +12,13 @@ extern const size_t payment_routes_count;
 enum mp_rc payment_of_path(struct mp_request *req, struct payment_app *app, struct mp_id *out_user,
 	struct payment *out_payment) MP_MUST_CHECK;
 
+/*
+ * The session of the caller's token, which must not have ended where money is moved or watched:
+ * the token alone is good for minutes longer. MP_UNAUTHENTICATED, with its problem.
+ */
+enum mp_rc caller_in_session(
+	struct mp_request *req, struct payment_app *app, struct mp_id *out_session) MP_MUST_CHECK;
+
 /* As the API has them, for the reader; the caller's to free. NULL without memory. */
 json_t *payment_to_json(const struct payment *payment, const struct mp_id *reader);
 json_t *payment_row_to_json(const struct payment_row *row);

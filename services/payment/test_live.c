@@ -330,6 +330,34 @@ static void close_nothing(void *inner)
 	(void)inner;
 }
 
+static void who_signs_out_is_told_no_more(void **state)
+{
+	struct fixture *f = *state;
+	struct payment payment = fixture_pay(f, 3000, PAYMENT_FROM_WALLET);
+	struct mp_id here = mp_id_new(f->now_ms), elsewhere = mp_id_new(f->now_ms);
+	struct witness out = {.room = SIZE_MAX}, also_out = out, stays = out;
+	struct witness *const readers[] = {&out, &also_out, &stays};
+
+	for (size_t i = 0; i < 3; i++) { /* two streams of one session, one of another */
+		struct live_order order = order_of(f, &payment, readers[i], true);
+		order.session = i < 2 ? here : elsewhere;
+		assert_int_equal(live_listen(live, &order), MP_OK);
+	}
+	work(f);
+	assert_int_equal(
+		payment_db_sign_out(&f->app.db, &here, f->now_ms + 900000, f->arena), MP_OK);
+	poll_later(f, LIVE_SIGNED_OUT_MS - 1000);
+	assert_false(out.ended);
+	poll_later(f, 1000);
+	assert_true(out.ended && also_out.ended);
+	assert_int_equal(out.why, LIVE_END_SESSION);
+	assert_false(stays.ended);
+	assert_int_equal(fixture_settled(f, &payment.id, 1), MP_OK);
+	work(f);
+	assert_null(strstr(out.told, "[succeeded]"));
+	assert_non_null(strstr(stays.told, "[succeeded]"));
+}
+
 static void a_store_that_fails_delays_and_loses_nothing(void **state)
 {
 	static const struct mp_store_engine engine = {.name = "reads",
@@ -391,6 +419,7 @@ int main(void)
 		TEST(what_another_replica_wrote_is_seen_by_the_poll),
 		TEST(silence_is_broken_by_beats_and_ended_with_the_token),
 		TEST(a_reader_that_has_gone_ends_and_makes_room),
+		TEST(who_signs_out_is_told_no_more),
 		TEST(a_store_that_fails_delays_and_loses_nothing),
 		TEST(the_thread_tells_at_once_and_every_listener),
 	};

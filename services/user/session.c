@@ -163,7 +163,7 @@ static enum mp_rc open_once(const struct user_db *db, struct mp_arena *arena,
 	if (rc != MP_OK)
 		return rc;
 	size_t over = count >= SESSIONS_MAX ? count - SESSIONS_MAX + 1 : 0;
-	return session_db_insert(db->store, arena, fresh, password_version, sessions, over);
+	return session_db_insert(db, arena, fresh, password_version, sessions, over);
 }
 
 /* MP_CONFLICT: the password is another one meanwhile. */
@@ -226,10 +226,10 @@ enum mp_rc session_log_on(const struct user_db *db, const struct password_policy
 
 /* --- refresh and sign out --- */
 
-static enum mp_rc end_reused(
-	const struct user_db *db, struct mp_arena *arena, const struct session *session)
+static enum mp_rc end_reused(const struct user_db *db, struct mp_arena *arena,
+	const struct session *session, int64_t now_ms)
 {
-	enum mp_rc rc = session_db_remove(db->store, arena, session);
+	enum mp_rc rc = session_db_remove(db, arena, session, 1, now_ms);
 
 	if (rc != MP_OK)
 		return rc;
@@ -254,7 +254,7 @@ static enum mp_rc refresh_once(const struct user_db *db, struct mp_arena *arena,
 	if (rc != MP_OK)
 		return rc;
 	if (session_step(&session, shown_hash, next_hash, now_ms) == SESSION_REUSED)
-		return end_reused(db, arena, &session);
+		return end_reused(db, arena, &session, now_ms);
 	return session_db_replace(db->store, arena, &session);
 }
 
@@ -281,7 +281,8 @@ enum mp_rc session_refresh(const struct user_db *db, struct mp_arena *arena,
 	return MP_OK;
 }
 
-enum mp_rc session_end(const struct user_db *db, struct mp_arena *arena, const char *refresh_token)
+enum mp_rc session_end(
+	const struct user_db *db, struct mp_arena *arena, const char *refresh_token, int64_t now_ms)
 {
 	char shown_hash[MP_SHA256_HEX_SIZE];
 	struct mp_id user_id;
@@ -296,7 +297,7 @@ enum mp_rc session_end(const struct user_db *db, struct mp_arena *arena, const c
 
 		rc = session_db_get(db->store, arena, &user_id, &session_id, &session);
 		if (rc == MP_OK)
-			rc = session_db_remove(db->store, arena, &session);
+			rc = session_db_remove(db, arena, &session, 1, now_ms);
 	}
 	if (rc == MP_NOT_FOUND)
 		return MP_OK;
@@ -328,7 +329,7 @@ static enum mp_rc list_others(const struct user_db *db, struct mp_arena *arena,
 
 /* Ends every session but kept, as many rounds as it takes within TRIES_MAX. */
 static enum mp_rc end_others(const struct user_db *db, struct mp_arena *arena,
-	const struct mp_id *user_id, const struct mp_id *kept)
+	const struct mp_id *user_id, const struct mp_id *kept, int64_t now_ms)
 {
 	struct session others[SESSIONS_MAX + 1];
 	bool more = true;
@@ -339,15 +340,24 @@ static enum mp_rc end_others(const struct user_db *db, struct mp_arena *arena,
 
 		rc = list_others(db, arena, user_id, kept, others, &count, &more);
 		if (rc == MP_OK)
-			rc = session_db_remove_all(db->store, arena, others, count);
+			rc = session_db_remove(db, arena, others, count, now_ms);
 	}
 	return rc == MP_STALE || (rc == MP_OK && more) ? MP_BUSY : rc;
 }
 
-enum mp_rc session_end_all(
-	const struct user_db *db, struct mp_arena *arena, const struct mp_id *user_id)
+enum mp_rc session_end_all(const struct user_db *db, struct mp_arena *arena,
+	const struct mp_id *user_id, int64_t now_ms)
 {
-	return end_others(db, arena, user_id, NULL);
+	return end_others(db, arena, user_id, NULL, now_ms);
+}
+
+enum mp_rc session_check(const struct user_db *db, struct mp_arena *arena,
+	const struct mp_id *user_id, const struct mp_id *session_id)
+{
+	struct session session;
+
+	enum mp_rc rc = session_db_get(db->store, arena, user_id, session_id, &session);
+	return rc == MP_NOT_FOUND ? MP_UNAUTHENTICATED : rc;
 }
 
 enum mp_rc session_change_password(const struct user_db *db,
@@ -375,6 +385,6 @@ enum mp_rc session_change_password(const struct user_db *db,
 				db, arena, user_id, &password, now_ms, others, count);
 	}
 	if (rc == MP_OK && more)
-		rc = end_others(db, arena, user_id, kept);
+		rc = end_others(db, arena, user_id, kept, now_ms);
 	return rc == MP_STALE ? MP_BUSY : rc;
 }

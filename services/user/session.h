@@ -34,12 +34,19 @@ enum mp_rc session_refresh(const struct user_db *db, struct mp_arena *arena,
 	const char *refresh_token, int64_t now_ms, struct session_grant *out_grant) MP_MUST_CHECK;
 
 /* Signs out. MP_OK also when there is nothing to end (any more). */
-enum mp_rc session_end(
-	const struct user_db *db, struct mp_arena *arena, const char *refresh_token) MP_MUST_CHECK;
+enum mp_rc session_end(const struct user_db *db, struct mp_arena *arena, const char *refresh_token,
+	int64_t now_ms) MP_MUST_CHECK;
 
 /* Signs out everywhere. MP_BUSY: sessions changed again and again meanwhile. */
 enum mp_rc session_end_all(const struct user_db *db, struct mp_arena *arena,
-	const struct mp_id *user_id) MP_MUST_CHECK;
+	const struct mp_id *user_id, int64_t now_ms) MP_MUST_CHECK;
+
+/*
+ * For access tokens, which outlive their session by minutes: asked where something changes.
+ * MP_UNAUTHENTICATED: it has ended.
+ */
+enum mp_rc session_check(const struct user_db *db, struct mp_arena *arena,
+	const struct mp_id *user_id, const struct mp_id *session_id) MP_MUST_CHECK;
 
 /*
  * A new password; every session but kept ends in the same transaction, and no log-on with the old

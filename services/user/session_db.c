@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/clock.h"
+
 /*
  *	pk         sk              attributes
  *	USER#<id>  SESSION#<id>    current, sibling, previous (hex; absent: none), created_at,
@@ -112,24 +114,35 @@ enum mp_rc session_db_get(struct mp_store *store, struct mp_arena *arena,
 	return rc == MP_OK ? from_item(item, user_id, out) : rc;
 }
 
-static void add_remove(struct mp_txn *txn, const struct session *session)
+/* With contracts/events/session.ended.json: its access tokens are good no more. */
+static void add_remove(
+	const struct user_db *db, struct mp_txn *txn, const struct session *session, int64_t now_ms)
 {
+	const struct mp_id event_id = mp_id_derive(&session->id, "session.ended", 0);
+	char tokens_expire_at[MP_TIME_TEXT_SIZE];
+
 	(void)mp_txn_remove(txn, pk_of(txn->arena, &session->user_id),
 		sk_of(txn->arena, &session->id), session->version);
+	struct mp_map *data = mp_outbox_add(
+		db->outbox, txn, &event_id, "session.ended", session->user_id.text, now_ms);
+	mp_time_format(now_ms + ACCESS_TOKEN_LIFE_S * 1000, tokens_expire_at);
+	mp_map_set_id(data, "user_id", &session->user_id);
+	mp_map_set_id(data, "session_id", &session->id);
+	mp_map_set_text(data, "tokens_expire_at", tokens_expire_at);
 }
 
-enum mp_rc session_db_insert(struct mp_store *store, struct mp_arena *arena,
+enum mp_rc session_db_insert(const struct user_db *db, struct mp_arena *arena,
 	const struct session *fresh, int64_t password_version, const struct session *gone,
 	size_t gone_count)
 {
 	size_t refused = MP_OP_NONE;
 	struct mp_txn txn;
 
-	mp_txn_begin(&txn, store, arena);
+	mp_txn_begin(&txn, db->store, arena);
 	size_t check = user_db_check_password(&txn, &fresh->user_id, password_version);
 	(void)mp_txn_insert(&txn, to_item(arena, fresh));
 	for (size_t i = 0; i < gone_count; i++)
-		add_remove(&txn, &gone[i]);
+		add_remove(db, &txn, &gone[i], fresh->created_at_ms);
 	enum mp_rc rc = mp_txn_commit(&txn, &refused);
 	return rc == MP_STALE && refused == check ? MP_CONFLICT : rc;
 }
@@ -144,7 +157,7 @@ enum mp_rc session_db_change_password(const struct user_db *db, struct mp_arena 
 	mp_txn_begin(&txn, db->store, arena);
 	size_t replace = user_db_add_password(&txn, user_id, password, now_ms);
 	for (size_t i = 0; i < gone_count; i++)
-		add_remove(&txn, &gone[i]);
+		add_remove(db, &txn, &gone[i], now_ms);
 	enum mp_rc rc = mp_txn_commit(&txn, &refused);
 	return rc == MP_STALE && refused == replace ? MP_CONFLICT : rc;
 }
@@ -159,19 +172,13 @@ enum mp_rc session_db_replace(
 	return mp_txn_commit(&txn, NULL);
 }
 
-enum mp_rc session_db_remove(
-	struct mp_store *store, struct mp_arena *arena, const struct session *session)
-{
-	return session_db_remove_all(store, arena, session, 1);
-}
-
-enum mp_rc session_db_remove_all(struct mp_store *store, struct mp_arena *arena,
-	const struct session *sessions, size_t count)
+enum mp_rc session_db_remove(const struct user_db *db, struct mp_arena *arena,
+	const struct session *sessions, size_t count, int64_t now_ms)
 {
 	struct mp_txn txn;
 
-	mp_txn_begin(&txn, store, arena);
+	mp_txn_begin(&txn, db->store, arena);
 	for (size_t i = 0; i < count; i++)
-		add_remove(&txn, &sessions[i]);
+		add_remove(db, &txn, &sessions[i], now_ms);
 	return mp_txn_commit(&txn, NULL);
 }

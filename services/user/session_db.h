@@ -5,7 +5,10 @@
 #include "user_db.h"
 #include "user_types.h"
 
-/* Stored sessions. Errors of the store (store.h) pass through. Threads: any. */
+/*
+ * Stored sessions. Each that is removed is told by session.ended in the same transaction. Errors of
+ * the store (store.h) pass through. Threads: any.
+ */
 
 /* The sessions of a user that have not expired, oldest first, SESSIONS_MAX + 1 at most. */
 enum mp_rc session_db_list(struct mp_store *store, struct mp_arena *arena,
@@ -20,7 +23,7 @@ enum mp_rc session_db_get(struct mp_store *store, struct mp_arena *arena,
  * Adds fresh and removes gone (each at its version) at once. MP_STALE: one of them has changed;
  * MP_CONFLICT: the password is not at password_version any more.
  */
-enum mp_rc session_db_insert(struct mp_store *store, struct mp_arena *arena,
+enum mp_rc session_db_insert(const struct user_db *db, struct mp_arena *arena,
 	const struct session *fresh, int64_t password_version, const struct session *gone,
 	size_t gone_count) MP_MUST_CHECK;
 
@@ -35,11 +38,9 @@ enum mp_rc session_db_change_password(const struct user_db *db, struct mp_arena 
 /* At session->version. MP_STALE. */
 enum mp_rc session_db_replace(struct mp_store *store, struct mp_arena *arena,
 	const struct session *session) MP_MUST_CHECK;
-enum mp_rc session_db_remove(struct mp_store *store, struct mp_arena *arena,
-	const struct session *session) MP_MUST_CHECK;
 
 /* All of them at their versions, or none. MP_STALE. */
-enum mp_rc session_db_remove_all(struct mp_store *store, struct mp_arena *arena,
-	const struct session *sessions, size_t count) MP_MUST_CHECK;
+enum mp_rc session_db_remove(const struct user_db *db, struct mp_arena *arena,
+	const struct session *sessions, size_t count, int64_t now_ms) MP_MUST_CHECK;
 
 #endif

@@ -155,7 +155,7 @@ enum mp_rc post_session_refresh(struct mp_request *req, struct mp_response *res,
 	enum mp_rc rc = session_refresh(
 		&app->db, mp_request_arena(req), mp_request_cookie(req, COOKIE), now_ms, &grant);
 	if (rc == MP_UNAUTHENTICATED) {
-		mp_request_problem(req, "session_ended", "The session has ended: log on again.");
+		refuse_ended(req);
 		enum mp_rc rc_cookie = set_cookie(app, res, "", 0);
 		if (rc_cookie != MP_OK)
 			return rc_cookie;
@@ -169,8 +169,8 @@ enum mp_rc delete_session(struct mp_request *req, struct mp_response *res, void 
 {
 	struct user_app *app = ctx;
 
-	enum mp_rc rc =
-		session_end(&app->db, mp_request_arena(req), mp_request_cookie(req, COOKIE));
+	enum mp_rc rc = session_end(
+		&app->db, mp_request_arena(req), mp_request_cookie(req, COOKIE), mp_clock_ms());
 	if (rc == MP_OK)
 		rc = set_cookie(app, res, "", 0);
 	if (rc != MP_OK)
@@ -187,7 +187,7 @@ enum mp_rc delete_sessions(struct mp_request *req, struct mp_response *res, void
 
 	enum mp_rc rc = caller_id(req, &user_id);
 	if (rc == MP_OK)
-		rc = session_end_all(&app->db, mp_request_arena(req), &user_id);
+		rc = session_end_all(&app->db, mp_request_arena(req), &user_id, mp_clock_ms());
 	if (rc == MP_OK)
 		rc = set_cookie(app, res, "", 0);
 	if (rc != MP_OK)
@@ -259,9 +259,7 @@ enum mp_rc post_password(struct mp_request *req, struct mp_response *res, void *
 
 	if (job == NULL)
 		return MP_NOMEM;
-	enum mp_rc rc = caller_id(req, &job->user_id);
-	if (rc == MP_OK && !mp_id_parse(mp_request_principal(req)->session, &job->session_id))
-		rc = MP_UNAUTHENTICATED;
+	enum mp_rc rc = caller_in_session(req, app, &job->user_id, &job->session_id);
 	if (rc == MP_OK)
 		rc = passwords_from_request(req, job);
 	if (rc != MP_OK)

@@ -254,11 +254,11 @@ static void signing_out_ends_it_and_may_be_repeated(void **state)
 	struct session_grant b;
 
 	assert_int_equal(log_on(f, "ada", PASSWORD, &a), MP_OK);
-	assert_int_equal(session_end(&f->db, f->arena, a.refresh_token), MP_OK);
+	assert_int_equal(session_end(&f->db, f->arena, a.refresh_token, f->now_ms), MP_OK);
 	assert_int_equal(refresh(f, a.refresh_token, &b), MP_UNAUTHENTICATED);
-	assert_int_equal(session_end(&f->db, f->arena, a.refresh_token), MP_OK);
-	assert_int_equal(session_end(&f->db, f->arena, "nonsense"), MP_OK);
-	assert_int_equal(session_end(&f->db, f->arena, NULL), MP_OK);
+	assert_int_equal(session_end(&f->db, f->arena, a.refresh_token, f->now_ms), MP_OK);
+	assert_int_equal(session_end(&f->db, f->arena, "nonsense", f->now_ms), MP_OK);
+	assert_int_equal(session_end(&f->db, f->arena, NULL, f->now_ms), MP_OK);
 }
 
 static void an_expired_session_is_over(void **state)
@@ -373,9 +373,9 @@ static void no_session_is_opened_with_the_old_password(void **state)
 	late.id = mp_id_new(f->now_ms);
 	late.user_id = grant.user.id;
 	assert_int_equal(
-		session_db_insert(f->store, f->arena, &late, before.version, NULL, 0), MP_CONFLICT);
+		session_db_insert(&f->db, f->arena, &late, before.version, NULL, 0), MP_CONFLICT);
 	assert_int_equal(
-		session_db_insert(f->store, f->arena, &late, before.version + 1, NULL, 0), MP_OK);
+		session_db_insert(&f->db, f->arena, &late, before.version + 1, NULL, 0), MP_OK);
 }
 
 static void signing_out_everywhere_ends_every_session(void **state)
@@ -387,11 +387,64 @@ static void signing_out_everywhere_ends_every_session(void **state)
 
 	for (int i = 0; i < count; i++)
 		assert_int_equal(log_on(f, "ada", PASSWORD, &grants[i]), MP_OK);
-	assert_int_equal(session_end_all(&f->db, f->arena, &grants[0].user.id), MP_OK);
+	assert_int_equal(session_end_all(&f->db, f->arena, &grants[0].user.id, f->now_ms), MP_OK);
 	for (int i = 0; i < count; i++)
 		assert_int_equal(refresh(f, grants[i].refresh_token, &next), MP_UNAUTHENTICATED);
-	assert_int_equal(session_end_all(&f->db, f->arena, &grants[0].user.id), MP_OK);
+	assert_int_equal(session_end_all(&f->db, f->arena, &grants[0].user.id, f->now_ms), MP_OK);
 	assert_int_equal(log_on(f, "ada", PASSWORD, &next), MP_OK);
+}
+
+/* How many rows of session.ended tell of it. */
+static int told_ended(struct fixture *f, const struct mp_id *session_id)
+{
+	int count = 0;
+
+	for (int i = 0; i < MP_OUTBOX_PARTITIONS; i++) {
+		struct mp_query query = {
+			.pk = mp_arena_printf(f->arena, "OUTBOX#%02d", i), .limit = 100};
+		struct mp_page page;
+
+		assert_int_equal(mp_store_query(f->store, &query, f->arena, &page), MP_OK);
+		for (size_t j = 0; j < page.count; j++) {
+			const struct mp_map *row = &page.items[j]->attrs;
+			if (strcmp(mp_map_get(row, "type")->as.text, "session.ended") != 0)
+				continue;
+			const struct mp_map *data = mp_map_get(row, "data")->as.map;
+			count += strcmp(mp_map_get(data, "session_id")->as.text,
+					 session_id->text) == 0;
+		}
+	}
+	return count;
+}
+
+static void each_end_is_told_once(void **state)
+{
+	struct fixture *f = *state;
+	struct session_grant out, reused, changed, kept, next;
+	struct mp_id *user = &kept.user.id;
+
+	assert_int_equal(log_on(f, "ada", PASSWORD, &out), MP_OK);
+	assert_int_equal(log_on(f, "ada", PASSWORD, &reused), MP_OK);
+	assert_int_equal(log_on(f, "ada", PASSWORD, &changed), MP_OK);
+	assert_int_equal(log_on(f, "ada", PASSWORD, &kept), MP_OK);
+	assert_int_equal(session_end(&f->db, f->arena, out.refresh_token, f->now_ms), MP_OK);
+	assert_int_equal(session_end(&f->db, f->arena, out.refresh_token, f->now_ms), MP_OK);
+	assert_int_equal(refresh(f, reused.refresh_token, &next), MP_OK);
+	assert_int_equal(refresh(f, next.refresh_token, &next), MP_OK);
+	assert_int_equal(refresh(f, reused.refresh_token, &next), MP_UNAUTHENTICATED);
+	assert_int_equal(told_ended(f, &changed.session_id), 0);
+	assert_int_equal(session_change_password(&f->db, &f->passwords, f->arena, user,
+				 &kept.session_id, PASSWORD, "another horse", f->now_ms),
+		MP_OK);
+	assert_int_equal(told_ended(f, &out.session_id), 1);
+	assert_int_equal(told_ended(f, &reused.session_id), 1);
+	assert_int_equal(told_ended(f, &changed.session_id), 1);
+	assert_int_equal(told_ended(f, &kept.session_id), 0);
+	assert_int_equal(session_check(&f->db, f->arena, user, &kept.session_id), MP_OK);
+	assert_int_equal(
+		session_check(&f->db, f->arena, user, &out.session_id), MP_UNAUTHENTICATED);
+	assert_int_equal(session_end_all(&f->db, f->arena, user, f->now_ms), MP_OK);
+	assert_int_equal(told_ended(f, &kept.session_id), 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
@@ -413,6 +466,7 @@ int main(void)
 		TEST(a_change_of_password_is_all_or_nothing),
 		TEST(no_session_is_opened_with_the_old_password),
 		TEST(signing_out_everywhere_ends_every_session),
+		TEST(each_end_is_told_once),
 		TEST(a_hash_with_old_settings_is_renewed_at_log_on),
 	};
 

@@ -14,7 +14,6 @@
  * token: whatever signs was published long enough for every verifier to have it (KEY_NEXT_MS), and
  * what retires stays published until its last token is over.
  */
-#define ACCESS_TOKEN_LIFE_S 900
 #define KEY_NEXT_MS (3 * 60000) /* another replica, and a verifier, read the keys every minute */
 
 struct tokens;

@@ -1,5 +1,7 @@
 #include "user_events.h"
 
+#include <string.h>
+
 #include "json/json.h"
 
 enum mp_rc user_event_encode(
@@ -9,8 +11,10 @@ enum mp_rc user_event_encode(
 
 	if (json == NULL)
 		return MP_NOMEM;
-	/* A stored row has no null: one without an address has no email. The contract says null. */
-	if (json_object_get(json, "email") == NULL && mp_json_set_text(json, "email", NULL) != 0) {
+	/* A stored row has no null, which the contract has for a user without an address. */
+	bool is_user = strncmp(type, "user.", strlen("user.")) == 0;
+	if (is_user && json_object_get(json, "email") == NULL &&
+		mp_json_set_text(json, "email", NULL) != 0) {
 		json_decref(json);
 		return MP_NOMEM;
 	}

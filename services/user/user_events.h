@@ -3,7 +3,7 @@
 
 #include "outbox/outbox.h"
 
-/* An mp_event_encoder: the data of user.registered and user.updated as contracts/events has it. */
+/* An mp_event_encoder: the data of our events as contracts/events has it. */
 enum mp_rc user_event_encode(
 	const char *type, const struct mp_map *data, json_t **out_data, void *ctx) MP_MUST_CHECK;
 

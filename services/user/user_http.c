@@ -125,6 +125,26 @@ enum mp_rc caller_id(const struct mp_request *req, struct mp_id *out_id)
 	return mp_id_parse(mp_request_principal(req)->subject, out_id) ? MP_OK : MP_UNAUTHENTICATED;
 }
 
+void refuse_ended(struct mp_request *req)
+{
+	mp_request_problem(req, "session_ended", "The session has ended: log on again.");
+}
+
+enum mp_rc caller_in_session(struct mp_request *req, const struct user_app *app,
+	struct mp_id *out_id, struct mp_id *out_session_id)
+{
+	enum mp_rc rc = caller_id(req, out_id);
+
+	if (rc == MP_OK && !mp_id_parse(mp_request_principal(req)->session, out_session_id))
+		rc = MP_UNAUTHENTICATED;
+	if (rc != MP_OK)
+		return rc;
+	rc = session_check(&app->db, mp_request_arena(req), out_id, out_session_id);
+	if (rc == MP_UNAUTHENTICATED)
+		refuse_ended(req);
+	return rc;
+}
+
 /* --- POST /v1/users --- */
 
 struct registering {
@@ -194,10 +214,11 @@ static enum mp_rc patch_me(struct mp_request *req, struct mp_response *res, void
 {
 	struct user_app *app = ctx;
 	struct user_change change;
+	struct mp_id session_id;
 	struct mp_id id;
 	struct user user;
 
-	enum mp_rc rc = caller_id(req, &id);
+	enum mp_rc rc = caller_in_session(req, app, &id, &session_id);
 	if (rc == MP_OK)
 		rc = change_from_request(req, &change);
 	if (rc == MP_OK)

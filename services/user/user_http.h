@@ -14,6 +14,11 @@ json_t *user_to_json(const struct user *user);
 /* The logged-on user's id: the subject of every user's token. */
 enum mp_rc caller_id(const struct mp_request *req, struct mp_id *out_id) MP_MUST_CHECK;
 
+/* And the session, which has not ended; for what changes something. MP_UNAUTHENTICATED. */
+enum mp_rc caller_in_session(struct mp_request *req, const struct user_app *app,
+	struct mp_id *out_id, struct mp_id *out_session_id) MP_MUST_CHECK;
+void refuse_ended(struct mp_request *req); /* with that problem */
+
 /* Reads a text that also keeps one of names.h's rules. */
 void read_ruled(struct mp_json_reader *r, const char *name, size_t min, size_t max,
 	const char *(*fault_of)(const char *text), const char **out_text);

@@ -59,6 +59,7 @@ struct user_password {
 
 /* --- sessions --- */
 
+#define ACCESS_TOKEN_LIFE_S 900
 #define SESSIONS_MAX 20			/* of one user; the oldest gives way */
 #define SESSION_LIFE_S (30 * 24 * 3600) /* from the last refresh */
 #define SESSION_GRACE_MS 20000		/* in which a token just rotated is good once more */

@@ -90,7 +90,10 @@ def test_answers_of_users_are_as_the_contract_has_them(tmp_path):
                  ARGON2_MIB="1", ARGON2_T="1")
     try:
         ada = Person.register(user.base, "Ada", "Contract", email="ada@example.com")
-        check(tmp_path, "user", user.base, ada.token, "--exclude-tag", "inside")
+        sign_out = "signOutEverywhere"  # last: it ends what the token may do
+        check(tmp_path, "user", user.base, ada.token, "--exclude-tag", "inside",
+              "--exclude-operation-id", sign_out)
+        check(tmp_path, "user", user.base, ada.token, "--include-operation-id", sign_out)
         token = requests.post(f"{user.base}/oauth/token", timeout=20, auth=(
             "all", USER_CLIENTS["all"]["secret"]), data={"grant_type": "client_credentials"})
         check(tmp_path, "user", user.base, token.json()["access_token"], "--include-tag", "inside")

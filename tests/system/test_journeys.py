@@ -202,6 +202,10 @@ def test_one_idempotency_key_is_one_payment_and_another_body_is_refused(moneypal
                      {"paid_to": bob.id, "payment_amount": "30.00", "source": "wallet"},
                      {"Idempotency-Key": key})
     assert (again.status_code, again.json()["id"]) == (201, first["id"])
+    assert again.headers["Idempotent-Replayed"] == "true"
+    fresh = ada.call("POST", "/v1/payments", {"paid_to": None, "payment_amount": "5.00"},
+                     {"Idempotency-Key": str(uuid.uuid4())})
+    assert "Idempotent-Replayed" not in fresh.headers
     assert again.json()["state"] == "succeeded", "the resource as it stands now"
     other = ada.call("POST", "/v1/payments",
                      {"paid_to": bob.id, "payment_amount": "31.00", "source": "wallet"},
@@ -220,9 +224,13 @@ def test_a_payment_has_a_timeline_and_is_hidden_from_others(moneypal, ada, bob):
     assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
     assert {"payment", "billing"} <= {row["service"] for row in rows}
     events = [row["event"] for row in funded]
-    times = [row["at"] for row in funded]
     assert events.index("payment.captured") < events.index("funding.settled")
-    assert times == sorted(times), "each row's time is when it happened"
+    for timeline in (funded, rows):
+        times = [row["at"] for row in timeline]
+        assert times == sorted(times), "each row's time is when it happened"
+    entry = next(each for each in bob.entries() if each["payment_id"] == payment["id"])
+    settled = next(row for row in rows if row["event"] == "bill.settled")
+    assert settled["at"] == entry["date"], "settled is when the money has moved"
     assert bob.timeline(payment["id"]) == rows
     eve = Person.register(moneypal.base, "Eve", "Stranger")
     for path in ("", "/timeline"):

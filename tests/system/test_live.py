@@ -171,7 +171,10 @@ def test_killed_in_the_middle_and_watched_again(moneypal, ada):
     moneypal.kill_and_wait("payment")
     assert not [event for event in stream.events() if event[0] == "end"]
     seen = stream.rows()
-    again = watch(ada, payment, last_id=seen[-1]["seq"])
+    # 503 until it has read the keys of tokens again.
+    again = wait_for(lambda: Watch(ada.base, ada.token, payment["id"], seen[-1]["seq"]),
+                     lambda stream: stream.status != 503, "a stream", 10)
+    assert again.status == 200, again.answer.text
     assert pay_at_provider(page).status_code == 303
     again.until_state("succeeded")
     list(again.events())
@@ -244,6 +247,50 @@ def test_a_stream_ends_with_its_token(alone):
     assert events[-1][::2] == ("end", {"reason": "token_expired"})
     assert 2 < time.monotonic() - started < 12
     assert Watch(alone.base, token, payment["id"]).status == 401
+
+
+def refusals_of(person, payment, payee):
+    """What a token may not do any more once its session has ended: (status, problem) of each."""
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    path = f"/v1/payments/{payment['id']}"
+    answers = [
+        person.call("POST", "/v1/payments", {"paid_to": payee.id, "payment_amount": "1.00"}, key),
+        person.call("POST", f"{path}/retry", {"source": "card"}, key),
+        person.call("POST", f"{path}/cancel"),
+        person.call("GET", f"{path}/events"),
+        person.call("PATCH", "/v1/users/me", {"email": "thief@example.com"}),
+        person.call("POST", "/v1/users/me/password", {"current_password": person.password,
+                                                      "new_password": "a thief's own"}),
+    ]
+    return {(answer.status_code, answer.json()["type"]) for answer in answers}
+
+
+def test_who_is_signed_out_watches_and_moves_nothing_any_more(moneypal, ada, bob):
+    payment = ada.pay(bob.id, "12.00")
+    ada.wait_checkout_url(payment["id"])
+    lost = Person(ada.base, ada.profile, ada.password)  # on another device
+    lost.log_on()
+    streams = [watch(person, payment) for person in (ada, lost)]
+    for stream in streams:
+        stream.until_state("requires_funding")
+    changed = ada.call("POST", "/v1/users/me/password", {
+        "current_password": ada.password, "new_password": "an even longer horse"})
+    assert changed.status_code == 204
+    started = time.monotonic()
+    assert list(streams[1].events())[-1][::2] == ("end", {"reason": "session_ended"})
+    assert time.monotonic() - started < 15
+    lost.password = "an even longer horse"  # even so
+    assert refusals_of(lost, payment, bob) == {(401, "/problems/session_ended")}
+    assert lost.payment(payment["id"])["state"] == "requires_funding", "it reads, for minutes"
+    assert ada.cancel(payment["id"]).status_code == 200
+    assert streams[0].until_state("canceled"), "the session that was kept"
+
+    ada.password = "an even longer horse"
+    assert ada.call("DELETE", "/v1/sessions").status_code == 204
+    wait_for(lambda: refusals_of(ada, payment, bob),
+             lambda told: told == {(401, "/problems/session_ended")}, "payment to hear of it")
+    ada.log_on()
+    assert ada.top_up("5.00")["state"] in ("created", "awaiting_provider")
 
 
 USERS, STREAMS_EACH, BUSY, BUSY_S = 200, 5, 64, 3

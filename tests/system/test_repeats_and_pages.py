@@ -57,8 +57,12 @@ def test_a_hundred_twins_of_one_key_have_one_effect(ada, bob):
     assert len(ids) == 1
     (payment_id,) = ids
     ada.wait_payment(payment_id, "succeeded")
+    replays = [answer.headers.get("Idempotent-Replayed") for answer in answers
+               if answer.status_code == 201]
+    assert replays.count(None) <= 1 and set(replays) <= {None, "true"}, "one at most did it"
     again = post_payment(ada, body, key)
     assert (again.status_code, again.json()["id"]) == (201, payment_id)
+    assert again.headers["Idempotent-Replayed"] == "true"
     assert again.json()["state"] == "succeeded"
     assert [each["id"] for each in ada.every("/v1/payments", role="payer")].count(payment_id) == 1
     assert len([bill for bill in ada.bills() if bill["payment_id"] == payment_id]) == 1

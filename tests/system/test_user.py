@@ -159,8 +159,17 @@ def test_from_registration_to_sign_out(service, name):
     assert second != first
     assert service.me(answer.json()["access_token"]).json() == user
 
+    token = answer.json()["access_token"]
     answer = service.with_cookie("DELETE", "/v1/sessions/current", second)
     assert (answer.status_code, answer.content) == (204, b"")
+    assert service.me(token).status_code == 200  # its 15 minutes: to read, not to change anything
+    for path, body in (("/v1/users/me", {"email": "thief@example.com"}),
+                       ("/v1/users/me/password", {"current_password": PASSWORD,
+                                                  "new_password": PASSWORD + "!"})):
+        method = "PATCH" if path == "/v1/users/me" else "POST"
+        refused = service.call(method, path, json=body, headers=bearer(token))
+        assert (refused.status_code, problem_of(refused)) == (401, "session_ended")
+        assert "WWW-Authenticate" in refused.headers
     assert cookie_of(answer) == "" and "Max-Age=0" in answer.headers["Set-Cookie"]
     answer = service.refresh(second)
     assert (answer.status_code, problem_of(answer)) == (401, "session_ended")
@@ -352,7 +361,9 @@ def test_many_changes_of_password_at_once_are_one_after_the_other(service, name)
             lambda i: service.change_password(tokens[i], PASSWORD, f"new password {i}"), range(6)))
     done = [i for i, answer in enumerate(answers) if answer.status_code == 204]
     assert len(done) == 1
-    assert {answer.status_code for answer in answers} <= {204, 409, 422, 503}
+    # 401: the first one ended this one's session; 422: its password.
+    assert {answer.status_code for answer in answers} <= {204, 401, 409, 422, 503}
+    assert {problem_of(answer) for answer in answers if answer.status_code == 401} <= {"session_ended"}
     assert service.log_on(name, f"new password {done[0]}").status_code == 201
 
 

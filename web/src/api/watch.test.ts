@@ -1,6 +1,7 @@
 import { http, HttpResponse } from 'msw';
 import { expect, it, vi } from 'vitest';
-import { server } from '../test/server';
+import { server, world } from '../test/server';
+import { restore, sessionNow } from './session';
 import { watchPayment } from './watch';
 
 it('follows a stream, and goes on from its last event when it was cut', async () => {
@@ -29,4 +30,17 @@ it('asks by the clock where there is no stream, and stops when told', async () =
 	const count = onChange.mock.calls.length;
 	await new Promise(done => setTimeout(done, 1600));
 	expect(onChange).toHaveBeenCalledTimes(count);
+});
+
+it('finds out at once that it was signed out on another device', async () => {
+	await restore();
+	world.isLoggedOn = false;
+	server.use(
+		http.get('*/v1/payments/p/events', () =>
+			HttpResponse.json({ type: '/problems/session_ended', status: 401 }, { status: 401 }),
+		),
+	);
+	const stop = watchPayment('p', vi.fn());
+	await vi.waitFor(() => expect(sessionNow()).toEqual({ status: 'out', why: 'expired' }));
+	stop();
 });

@@ -34,7 +34,7 @@ function pause(ms: number, signal: AbortSignal) {
 	});
 }
 
-/** True: there was a stream, and it has ended. False: this server has none. */
+/** True: there was a stream, and it has ended; or a new token was had. False: there is none. */
 async function follow(watch: Watch): Promise<boolean> {
 	const token = await accessToken();
 	const headers: Record<string, string> = { Accept: 'text/event-stream' };
@@ -47,7 +47,8 @@ async function follow(watch: Watch): Promise<boolean> {
 	});
 	if (!response.ok || !response.headers.get('Content-Type')?.startsWith('text/event-stream')) {
 		response.body?.cancel().catch(() => undefined);
-		return false;
+		// Where the session was ended on another device, this one is told now, not in minutes.
+		return response.status === 401 && token !== null && (await accessToken(token)) !== null;
 	}
 	watch.onChange(); // what happened before the stream was there
 	await readEvents(response, event => {

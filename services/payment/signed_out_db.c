@@ -1,0 +1,50 @@
+#include "item_db.h"
+#include "payment_db.h"
+
+/*
+ *	SIGNED_OUT#<session id>  SIGNED_OUT  nothing: that it is there says it
+ *
+ * It expires when the session's last access token has, and clocks may differ.
+ */
+#define PK_PREFIX "SIGNED_OUT#"
+#define SK "SIGNED_OUT"
+#define FORMAT 1
+#define KEPT_S 60
+
+static const char *pk_of(struct mp_arena *arena, const struct mp_id *session_id)
+{
+	return mp_arena_printf(arena, PK_PREFIX "%s", session_id->text);
+}
+
+enum mp_rc payment_db_sign_out(struct payment_db *db, const struct mp_id *session_id,
+	int64_t tokens_expire_at_ms, struct mp_arena *arena)
+{
+	const char *pk = pk_of(arena, session_id);
+	struct mp_item *item = pk != NULL ? mp_item_new(arena, pk, SK, FORMAT) : NULL;
+	struct mp_txn txn;
+
+	if (item != NULL)
+		item->expires_at_s = tokens_expire_at_ms / 1000 + KEPT_S;
+	mp_txn_begin(&txn, db->store, arena);
+	(void)mp_txn_put(&txn, item);
+	return mp_txn_commit(&txn, NULL);
+}
+
+enum mp_rc payment_db_signed_out(struct payment_db *db, const struct mp_id *session_ids,
+	size_t count, struct mp_arena *arena, bool *out_signed_out)
+{
+	struct mp_key *keys = mp_arena_array(arena, count, sizeof(*keys));
+	struct mp_item **items = mp_arena_array(arena, count, sizeof(struct mp_item *));
+
+	if (keys == NULL || items == NULL)
+		return MP_NOMEM;
+	for (size_t i = 0; i < count; i++) {
+		keys[i] = (struct mp_key){pk_of(arena, &session_ids[i]), SK};
+		if (keys[i].pk == NULL)
+			return MP_NOMEM;
+	}
+	enum mp_rc rc = mp_store_batch_get(db->store, keys, count, arena, items);
+	for (size_t i = 0; rc == MP_OK && i < count; i++)
+		out_signed_out[i] = items[i] != NULL;
+	return rc;
+}
