@@ -142,6 +142,7 @@ def assert_problem(answer, status, name):
     assert answer.headers["Content-Type"] == "application/problem+json"
     problem = answer.json()
     assert problem["type"] == f"/problems/{name}" and problem["status"] == status
+    assert set(problem) == {"type", "title", "status", "detail"}, "as the services write them"
     assert problem["title"]
     assert_api_headers(answer)
 

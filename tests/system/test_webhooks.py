@@ -22,8 +22,10 @@ def secret(moneypal):
 
 
 def post_webhook(moneypal, body, signature):
-    return requests.post(f"{moneypal.base}/v1/webhooks/stripe", data=body, timeout=10, headers={
-        "Stripe-Signature": signature, "Content-Type": "application/json"}).status_code
+    """200, or the name of the problem."""
+    answer = requests.post(f"{moneypal.base}/v1/webhooks/stripe", data=body, timeout=10, headers={
+        "Stripe-Signature": signature, "Content-Type": "application/json"})
+    return 200 if answer.status_code == 200 else answer.json()["type"].removeprefix("/problems/")
 
 
 def paid_top_up(moneypal, amount="15.00"):
@@ -76,8 +78,18 @@ def test_what_is_not_signed_by_the_provider_is_refused(moneypal, sandbox, secret
     for signature in (signed("whsec_wrong", body), signed(secret, body + b" "),
                       signed(secret, body, now - 400), signed(secret, body, now + 400),
                       "", "t=1", "v1=00"):
-        assert post_webhook(moneypal, body, signature) == 403, signature
+        assert post_webhook(moneypal, body, signature) == "webhook_signature", signature
     assert ada.balance() == "15.00"
+
+
+def test_what_is_signed_and_no_event_of_ours_is_refused(moneypal, sandbox, secret):
+    _, payment = paid_top_up(moneypal)
+    event = sandbox.completed_event(payment["id"])
+    live = json.dumps({**event, "livemode": True}).encode()
+    assert post_webhook(moneypal, live, signed(secret, live)) == "webhook_livemode"
+    for wrong in ({**event, "id": None}, {**event, "id": "evt_/../"}, {**event, "data": []}, []):
+        body = json.dumps(wrong).encode()
+        assert post_webhook(moneypal, body, signed(secret, body)) == "webhook_event", wrong
 
 
 def test_a_signed_lie_is_not_believed(moneypal, sandbox, secret):
