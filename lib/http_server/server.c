@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "metrics/process.h"
 
 #define METRICS_BYTES_MAX (1024u * 1024)
 #define SEND_WAIT_MS 1000 /* for answers that are on their way when the server closes */
@@ -37,6 +38,7 @@ static enum mp_rc get_metrics(struct mp_request *req, struct mp_response *res, v
 
 	mp_buf_init(&text, METRICS_BYTES_MAX);
 	mp_metrics_render(&text);
+	mp_metrics_render_process(&text);
 	enum mp_rc rc = mp_buf_rc(&text);
 	if (rc == MP_OK)
 		rc = mp_response_body(res, 200, "text/plain; version=0.0.4; charset=utf-8",

@@ -5,6 +5,7 @@
 
 #include "base/testing.h"
 #include "metrics/metrics.h"
+#include "metrics/process.h"
 
 /* The registry is the process's, and there is no way out of it: tests use names of their own. */
 
@@ -159,10 +160,31 @@ static int done(void **state)
 	return 0;
 }
 
+static void the_process_is_rendered(void **state)
+{
+	static const char *const names[] = {"process_cpu_seconds_total ",
+		"process_virtual_memory_bytes ", "process_resident_memory_bytes ",
+		"process_open_fds ", "process_max_fds ", "process_start_time_seconds ",
+		"moneypal_build_info{version=\"" MP_VERSION "\"} "};
+
+	(void)state;
+	mp_buf_clear(&page);
+	mp_metrics_render_process(&page);
+	assert_int_equal(mp_buf_rc(&page), MP_OK);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char line[80];
+		(void)snprintf(line, sizeof(line), "\n%s", names[i]); /* not its HELP or TYPE */
+		const char *found = strstr(mp_buf_text(&page), line);
+		assert_non_null(found);
+		assert_true(found[strlen(line)] >= '0' && found[strlen(line)] <= '9');
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_registered_apart_are_rendered_together),
+		cmocka_unit_test(the_process_is_rendered),
 		cmocka_unit_test(the_same_name_and_labels_are_the_same_metric),
 		cmocka_unit_test(a_histogram_counts_up_to_each_bound),
 		cmocka_unit_test(no_metric_is_taken_everywhere),

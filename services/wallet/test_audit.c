@@ -574,7 +574,7 @@ static void a_canceled_audit_ends(void **state)
 static void an_auditor_audits_until_it_is_closed(void **state)
 {
 	struct auditor *auditor = NULL;
-	struct mp_metric *ended = mp_gauge("moneypal_audit_ended_seconds", NULL, "");
+	struct mp_metric *ended = mp_gauge("moneypal_audit_ended_timestamp_seconds", NULL, "");
 
 	mp_metric_set(ended, 0);
 	assert_int_equal(auditor_open(world.wallet, 3600, &auditor), MP_OK);

@@ -182,7 +182,7 @@ static void tell_audit(const struct audit_report *report)
 	mp_metric_set(mp_gauge("moneypal_audit_problems", NULL,
 			      "problems that the last audit found, at most those it names"),
 		report->ok ? 0 : (int64_t)report->problems_count);
-	mp_metric_set(mp_gauge("moneypal_audit_ended_seconds", NULL,
+	mp_metric_set(mp_gauge("moneypal_audit_ended_timestamp_seconds", NULL,
 			      "when the last audit ended, in seconds since 1970"),
 		mp_clock_ms() / 1000);
 }

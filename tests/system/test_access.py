@@ -168,7 +168,7 @@ def test_only_the_auditor_reads_the_whole_ledger(moneypal):
                       AMQP_URL="amqp://nobody:nothing@localhost", AMQP_URL_FILE="")
     try:
         wait_for(lambda: requests.get(f"{auditor.base}/metrics", timeout=20).text,
-                 lambda told: "\nmoneypal_audit_ended_seconds 1" in told
+                 lambda told: "\nmoneypal_audit_ended_timestamp_seconds 1" in told
                  and "\nmoneypal_audit_problems 0\n" in told, "an audit that nobody asked for", 120)
         assert "\"event\":\"audited\"" in auditor.log.read_text()
         books = audit_at(moneypal, auditor.base)

@@ -46,7 +46,7 @@ def journey(moneypal):
 def test_an_audit_says_when_it_ended_and_what_it_found(moneypal, journey):
     inside.audit(moneypal)
     assert inside.metric(moneypal, "wallet", "moneypal_audit_problems") == 0
-    assert inside.metric(moneypal, "wallet", "moneypal_audit_ended_seconds") > time.time() - 60
+    assert inside.metric(moneypal, "wallet", "moneypal_audit_ended_timestamp_seconds") > time.time() - 60
 
 
 def events_of(moneypal, part, trace):
@@ -90,7 +90,7 @@ def test_without_a_trace_the_gateway_begins_one(moneypal, journey):
 # --- metrics ---
 
 METRICS = {  # by service: names that must be there after a journey; "+": and be over zero
-    "every": ("moneypal_http_requests_total+", "moneypal_http_request_seconds+"),
+    "every": ("moneypal_build_info+", "moneypal_http_requests_total+", "moneypal_http_request_seconds+"),
     "user": ("moneypal_users_registered_total+", "moneypal_log_ons_total+", "moneypal_outbox_rows",
              "moneypal_outbox_oldest_seconds", "moneypal_outbox_published_total+",
              "moneypal_outbox_failures_total", "moneypal_bus_connected"),
@@ -108,7 +108,9 @@ METRICS = {  # by service: names that must be there after a journey; "+": and be
     "email": ("moneypal_bus_deliveries_total+", "moneypal_bus_event_age_seconds+",
               "moneypal_bus_connected+"),
 }
-UNITS = ("_seconds", "_bytes", "_total", "_rows")
+UNITS = ("_seconds", "_bytes", "_total", "_rows", "_info")
+PROCESS = {"process_cpu_seconds_total", "process_virtual_memory_bytes", "process_start_time_seconds",
+           "process_resident_memory_bytes", "process_open_fds", "process_max_fds"}  # Prometheus' own
 # Gauges without a unit count things,
 COUNTS = ("_connected", "_waiting", "_listeners", "_trouble", "_problems")  # or say yes (1) or no (0)
 
@@ -150,6 +152,8 @@ def test_metrics_are_named_as_prometheus_wants_it(moneypal, journey, service):
             faults.append(f"not understood: {line}")
     for name in sorted(seen | set(types)):
         kind = types.get(name)
+        if name in PROCESS:
+            continue
         right = {"counter": name.endswith("_total"), "histogram": name.endswith("_seconds"),
                  "gauge": not name.endswith("_total") and name.endswith(UNITS + COUNTS)}
         if not name.startswith("moneypal_") or name not in helps or not right.get(kind, False):
@@ -157,6 +161,21 @@ def test_metrics_are_named_as_prometheus_wants_it(moneypal, journey, service):
         if service != "sandbox" and f"`{name}`" not in documented:
             faults.append(f"{name} is not in docs/METRICS.md")
     assert faults == []
+    assert PROCESS <= seen
+
+
+def test_the_process_is_measured_as_prometheus_clients_do_it(moneypal, journey):
+    of = {name: inside.metric(moneypal, "wallet", name) for name in PROCESS}
+    pid = moneypal.pid_of("wallet")
+    age_s = time.time() - of["process_start_time_seconds"]
+    told_s = float(subprocess.check_output(["ps", "-o", "etimes=", "-p", str(pid)]))
+    assert abs(age_s - told_s) < 5, (age_s, told_s)
+    assert of["process_resident_memory_bytes"] > 1 << 20
+    assert of["process_virtual_memory_bytes"] > of["process_resident_memory_bytes"]
+    assert abs(of["process_open_fds"] - len(os.listdir(f"/proc/{pid}/fd"))) <= 16
+    assert of["process_open_fds"] < of["process_max_fds"]
+    assert 0 < of["process_cpu_seconds_total"] < 2 * os.cpu_count() * (age_s + 5)
+    assert inside.metric(moneypal, "wallet", "moneypal_build_info") == 1
 
 
 # --- options ---
@@ -171,7 +190,10 @@ def run(program, *arguments, **environment):
 def test_every_program_tells_about_itself(program):
     told = run(program, "--help")
     assert (told.returncode, told.stderr) == (0, "")
-    assert told.stdout.startswith("Usage: ") and "(required)" in told.stdout
+    assert re.match(rf"{program}: .+\n\nUsage: {program} ", told.stdout), "what it is, and how to use it"
+    settings = re.findall(r"^  [A-Z][A-Z0-9_]+.* \((required|optional|default .*)\)$", told.stdout, re.M)
+    required = [each == "required" for each in settings]
+    assert any(required) and required == sorted(required, reverse=True), "what must be set, first"
     told = run(program, "--version")
     assert (told.returncode, told.stderr) == (0, "")
     assert re.fullmatch(rf"{program} \d+\.\d+\.\d+\n", told.stdout)

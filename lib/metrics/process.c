@@ -1,0 +1,115 @@
+#include "metrics/process.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+static void render(struct mp_buf *out, const char *name, const char *type, const char *help,
+	int64_t whole, int64_t micros)
+{
+	(void)mp_buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n%s %" PRId64, name, help, name, type,
+		name, whole);
+	if (micros >= 0)
+		(void)mp_buf_addf(out, ".%06" PRId64, micros);
+	(void)mp_buf_adds(out, "\n");
+}
+
+static void render_cpu(struct mp_buf *out)
+{
+	struct rusage usage;
+
+	if (getrusage(RUSAGE_SELF, &usage) != 0)
+		return;
+	int64_t micros = (int64_t)usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+	render(out, "process_cpu_seconds_total", "counter", "User and system CPU time spent",
+		(int64_t)usage.ru_utime.tv_sec + usage.ru_stime.tv_sec + micros / 1000000,
+		micros % 1000000);
+}
+
+/* The first numbers of a file in /proc/self, of which the wanted one has this index. */
+static bool read_number(const char *path, int index, int64_t *out_number)
+{
+	FILE *file = fopen(path, "re");
+	bool found = file != NULL;
+
+	for (int i = 0; found && i <= index; i++)
+		found = fscanf(file, "%" SCNd64, out_number) == 1;
+	if (file != NULL)
+		(void)fclose(file);
+	return found;
+}
+
+static void render_memory(struct mp_buf *out)
+{
+	const int64_t page_bytes = sysconf(_SC_PAGESIZE);
+	int64_t pages = 0;
+
+	if (read_number("/proc/self/statm", 0, &pages))
+		render(out, "process_virtual_memory_bytes", "gauge", "Virtual memory size",
+			pages * page_bytes, -1);
+	if (read_number("/proc/self/statm", 1, &pages))
+		render(out, "process_resident_memory_bytes", "gauge", "Resident memory size",
+			pages * page_bytes, -1);
+}
+
+static void render_files(struct mp_buf *out)
+{
+	struct rlimit limit;
+	DIR *folder = opendir("/proc/self/fd");
+	int64_t count = -3; /* ".", ".." and the folder itself */
+
+	if (folder != NULL) {
+		while (readdir(folder) != NULL)
+			count++;
+		(void)closedir(folder);
+		render(out, "process_open_fds", "gauge", "Open file descriptors", count, -1);
+	}
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+		render(out, "process_max_fds", "gauge", "As many may be open",
+			(int64_t)limit.rlim_cur, -1);
+}
+
+/* Behind the name in parentheses, which may hold anything, starttime is the 20th field. */
+static bool ticks_at_start(int64_t *out_ticks)
+{
+	char stat[1024] = "";
+	FILE *file = fopen("/proc/self/stat", "re");
+
+	if (file == NULL)
+		return false;
+	bool found = fgets(stat, sizeof(stat), file) != NULL;
+	(void)fclose(file);
+	const char *at = found ? strrchr(stat, ')') : NULL;
+	for (int i = 0; at != NULL && i < 20; i++)
+		at = strchr(at + 1, ' ');
+	return at != NULL && sscanf(at, " %" SCNd64, out_ticks) == 1;
+}
+
+static void render_start(struct mp_buf *out)
+{
+	const int64_t ticks_per_s = sysconf(_SC_CLK_TCK);
+	struct timespec now, up;
+	int64_t ticks = 0;
+
+	if (clock_gettime(CLOCK_REALTIME, &now) != 0 || clock_gettime(CLOCK_BOOTTIME, &up) != 0 ||
+		!ticks_at_start(&ticks))
+		return;
+	int64_t age_s = up.tv_sec - ticks / ticks_per_s;
+	render(out, "process_start_time_seconds", "gauge", "When it was started, since 1970",
+		now.tv_sec - age_s, -1);
+}
+
+void mp_metrics_render_process(struct mp_buf *out)
+{
+	render_cpu(out);
+	render_memory(out);
+	render_files(out);
+	render_start(out);
+	(void)mp_buf_adds(out, "# HELP moneypal_build_info The version that runs\n"
+			       "# TYPE moneypal_build_info gauge\n"
+			       "moneypal_build_info{version=\"" MP_VERSION "\"} 1\n");
+}
