@@ -282,7 +282,7 @@ def test_who_is_signed_out_watches_and_moves_nothing_any_more(moneypal, ada, bob
     lost.password = "an even longer horse"  # even so
     assert refusals_of(lost, payment, bob) == {(401, "/problems/session_ended")}
     assert lost.payment(payment["id"])["state"] == "requires_funding", "it reads, for minutes"
-    assert ada.cancel(payment["id"]).status_code == 200
+    assert ada.cancel(payment["id"]).status_code in (200, 202)  # 202: the provider is slow
     assert streams[0].until_state("canceled"), "the session that was kept"
 
     ada.password = "an even longer horse"
