@@ -10,6 +10,7 @@ import uuid
 import requests
 
 TIMEOUT_S = 15
+PATIENCE_S = 60  # for so long a 503 is not taken as the answer
 
 CARD_GOOD = "4242424242424242"
 CARD_DECLINED = "4000000000000002"
@@ -29,8 +30,26 @@ class ApiError(Exception):
                          f"{answer.text[:500]}")
 
 
+def until_served(ask, patience_s=PATIENCE_S):
+    """What ask() is answered; after a 503 it is asked again, when its Retry-After has passed.
+
+    Only what may be asked twice: a read, or what has a key or an id of its own.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        answer = ask()
+        if answer.status_code != 503:
+            return answer
+        pause_s = int(answer.headers.get("Retry-After", 1))
+        if time.monotonic() + pause_s > deadline:
+            return answer
+        time.sleep(pause_s)
+
+
 class Person:
     """One registered and logged-on user."""
+
+    patience_s = PATIENCE_S
 
     def __init__(self, base, profile, password):
         self.base = base.rstrip("/")
@@ -48,7 +67,9 @@ class Person:
                 "user_name": user_name or f"{first_name.lower()}-{uuid.uuid4().hex[:8]}"}
         if email:
             body["email"] = email
-        answer = requests.post(f"{base.rstrip('/')}/v1/users", json=body, timeout=TIMEOUT_S)
+        url = f"{base.rstrip('/')}/v1/users"
+        # The name is its id: after a try that was done all the same, it is refused as taken.
+        answer = until_served(lambda: requests.post(url, json=body, timeout=TIMEOUT_S))
         if answer.status_code != 201:
             raise ApiError(answer)
         person = cls(base, answer.json(), password)
@@ -56,26 +77,28 @@ class Person:
         return person
 
     def log_on(self):
-        answer = self.http.post(f"{self.base}/v1/sessions", timeout=TIMEOUT_S, json={
-            "user_name": self.user_name, "password": self.password})
+        body = {"user_name": self.user_name, "password": self.password}
+        answer = until_served(lambda: self.http.post(f"{self.base}/v1/sessions", json=body,
+                                                     timeout=TIMEOUT_S), self.patience_s)
         if answer.status_code != 201:
             raise ApiError(answer)
         self.token = answer.json()["access_token"]
 
     def call(self, method, path, body=None, headers=None, **more):
-        """The raw answer, whatever its status."""
+        """The raw answer to one request, whatever its status: a 503, too."""
         headers = {"Authorization": f"Bearer {self.token}", **(headers or {})}
         return self.http.request(method, self.base + path, json=body, headers=headers,
                                  timeout=TIMEOUT_S, **more)
 
     def get(self, path, **params):
-        answer = self.call("GET", path, params=params)
+        answer = until_served(lambda: self.call("GET", path, params=params), self.patience_s)
         if answer.status_code != 200:
             raise ApiError(answer)
         return answer.json()
 
     def post(self, path, body, key=None):
-        answer = self.call("POST", path, body, {"Idempotency-Key": key or str(uuid.uuid4())})
+        headers = {"Idempotency-Key": key or str(uuid.uuid4())}
+        answer = until_served(lambda: self.call("POST", path, body, headers), self.patience_s)
         if answer.status_code not in (200, 201):
             raise ApiError(answer)
         return answer.json()

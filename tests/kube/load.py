@@ -12,7 +12,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "client"))
 import api  # noqa: E402  (its folder was just added to the path)
 
 PAYERS, FUNDS, PAUSE_S = 3, "5000.00", 0.05
-REPEAT_S_MAX = 60
 
 
 class Load:
@@ -46,7 +45,7 @@ class Load:
     def __exit__(self, *_failure):
         self.over.set()
         for thread in self.threads:
-            thread.join(30)
+            thread.join(2 * api.PATIENCE_S)
 
     def _pay(self, payer):
         while not self.over.is_set():
@@ -60,17 +59,18 @@ class Load:
         """The id of a payment, once it is accepted."""
         body = {"paid_to": self.payee.id, "payment_amount": "1.00", "source": "wallet"}
         headers = {"Authorization": f"Bearer {payer.token}", "Idempotency-Key": key}
-        deadline = time.monotonic() + REPEAT_S_MAX
-        while True:
+
+        def ask():
             # A connection for each call, as a new client has.
             answer = requests.post(f"{self.base}/v1/payments", json=body, headers=headers,
                                    timeout=30)
-            if answer.status_code == 201:
-                return answer.json()["id"]
-            assert answer.status_code == 503 and time.monotonic() < deadline, (
-                f"{answer.status_code} {answer.text[:200]}")
-            self.told_again.append(f"{time.strftime('%X')} {answer.json()['type']}")
-            time.sleep(1)
+            if answer.status_code == 503:
+                self.told_again.append(f"{time.strftime('%X')} {answer.json()['type']}")
+            return answer
+
+        answer = api.until_served(ask)
+        assert answer.status_code == 201, f"{answer.status_code} {answer.text[:200]}"
+        return answer.json()["id"]
 
     def check(self):
         """Every accepted payment ends, and both sides agree to the cent. How many there were."""

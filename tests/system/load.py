@@ -50,8 +50,10 @@ class Load:
         self.threads = []
 
     def _register(self, number):
-        return Person.register(self.moneypal.base, "Ada", f"Number{number}",
-                               email=f"ada{number}-{self.seed}@example.com")
+        person = Person.register(self.moneypal.base, "Ada", f"Number{number}",
+                                 email=f"ada{number}-{self.seed}@example.com")
+        person.patience_s = 0  # patiently() repeats, sooner than a polite client, and counts
+        return person
 
     # Going through what fails.
 

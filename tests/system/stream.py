@@ -20,6 +20,7 @@ class Stream:
         self.payers = [Person.register(moneypal.base, "Ada", f"Client{n}") for n in range(PAYERS)]
         for payer in self.payers:
             fund(payer, "1000.00")
+            payer.patience_s = 0  # pay() repeats, and sooner than a polite client
         self.accepted = []
         self.lock = threading.Lock()
 

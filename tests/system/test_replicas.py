@@ -95,7 +95,7 @@ def fleet(tmp_path_factory):
 def at(person, base):
     """The same person, who asks another process."""
     twin = Person(base, person.profile, person.password)
-    twin.token = person.token
+    twin.token, twin.patience_s = person.token, person.patience_s
     return twin
 
 
