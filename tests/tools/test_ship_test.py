@@ -11,7 +11,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = ("deploy/images/build", "deploy/compose/test", "tools/kube-binaries", "tests/kube/run")
 HELPERS = ("tools/setup", "deploy/images/stand-ins")
-ENGINE = 'ENGINE=true\nDEBIAN=debian\nfail() { echo "$*" >&2; exit 1; }\nbuild_image() { :; }\n'
+ENGINE = """ENGINE=true DEBIAN=debian
+fail() { echo "$*" >&2; exit 1; }
+build_image() { :; }
+base_image() { echo debian; }
+"""
 
 
 @pytest.fixture
