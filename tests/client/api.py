@@ -10,7 +10,7 @@ import uuid
 import requests
 
 TIMEOUT_S = 15
-PATIENCE_S = 60  # for so long a 503 is not taken as the answer
+PATIENCE_S = 60  # for so long a 503 is not taken as the answer, and what has to come is waited for
 
 CARD_GOOD = "4242424242424242"
 CARD_DECLINED = "4000000000000002"
@@ -148,23 +148,23 @@ class Person:
     def mails(self):
         return self.every("/v1/mails")
 
-    def wait_mail(self, payment_id, timeout_s=30):
+    def wait_mail(self, payment_id, timeout_s=PATIENCE_S):
         """The only mail about the payment, once nothing of it is pending."""
         return wait_for(lambda: [m for m in self.mails() if m["payment_id"] == payment_id],
                         lambda mails: len(mails) == 1 and mails[0]["state"] != "pending",
                         f"the mail about payment {payment_id}", timeout_s)[0]
 
-    def wait_payment(self, payment_id, *states, timeout_s=30):
+    def wait_payment(self, payment_id, *states, timeout_s=PATIENCE_S):
         """The payment, once it is in one of states."""
         return wait_for(lambda: self.payment(payment_id), lambda p: p["state"] in states,
                         f"payment {payment_id} to be {' or '.join(states)}", timeout_s)
 
-    def wait_checkout_url(self, payment_id, timeout_s=30):
+    def wait_checkout_url(self, payment_id, timeout_s=PATIENCE_S):
         return wait_for(lambda: self.payment(payment_id), lambda p: p.get("checkout_url"),
                         f"a page of the provider for payment {payment_id}", timeout_s)
 
 
-def wait_for(read, is_right, what, timeout_s=30):
+def wait_for(read, is_right, what, timeout_s=PATIENCE_S):
     """Reads until it is right; says what it waited for and what it saw last."""
     deadline = time.monotonic() + timeout_s
     pause_s = 0.02
