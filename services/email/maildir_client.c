@@ -92,41 +92,70 @@ static enum mp_rc write_all(int fd, const char *bytes, size_t len)
 }
 
 /*
- * From the link into new/ until maildir_forget the mail has a second name in tmp/: wherever a
- * reader moves the first one, to cur/ or a folder of its own, the count of its names tells of it.
+ * The mail's file lies in tmp/ under two names, its id and this one, when it is renamed from the first
+ * into new/: with only this one left it was delivered, whatever a reader has done with it since.
  */
-static bool has_two_names(const struct maildir *maildir, const char *mail_id)
+struct kept {
+	char name[64];
+};
+
+static enum mp_rc kept_name(const char *mail_id, struct kept *out_kept)
+{
+	return mp_text_format(out_kept->name, sizeof(out_kept->name), "%s.sent", mail_id);
+}
+
+static bool lies_in_tmp(const struct maildir *maildir, const char *name)
 {
 	struct stat file;
 
-	return fstatat(maildir->tmp_fd, mail_id, &file, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       file.st_nlink > 1;
+	return fstatat(maildir->tmp_fd, name, &file, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-enum mp_rc maildir_deliver(
+/* In this order: half of it does not look like a delivery. */
+static void remove_names(struct maildir *maildir, const char *mail_id, const struct kept *kept)
+{
+	(void)unlinkat(maildir->tmp_fd, kept->name, 0);
+	(void)unlinkat(maildir->tmp_fd, mail_id, 0);
+}
+
+static enum mp_rc write_to_tmp(
 	struct maildir *maildir, const char *mail_id, const char *message, size_t len)
 {
+	int fd = openat(maildir->tmp_fd, mail_id, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	enum mp_rc rc;
 
-	if (has_two_names(maildir, mail_id))
-		return fsync(maildir->new_fd) == 0 ? MP_OK : MP_UNAVAILABLE;
-	/* What else lies there is a part that a crash left. */
-	(void)unlinkat(maildir->tmp_fd, mail_id, 0);
-	int fd = openat(maildir->tmp_fd, mail_id, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return MP_UNAVAILABLE;
 	rc = write_all(fd, message, len);
 	if (close(fd) != 0)
 		rc = MP_UNAVAILABLE;
-	if (rc == MP_OK && linkat(maildir->tmp_fd, mail_id, maildir->new_fd, mail_id, 0) != 0 &&
-		errno != EEXIST)
-		rc = MP_UNAVAILABLE;
-	if (rc == MP_OK && fsync(maildir->new_fd) != 0)
-		rc = MP_UNAVAILABLE;
 	return rc;
+}
+
+enum mp_rc maildir_deliver(
+	struct maildir *maildir, const char *mail_id, const char *message, size_t len)
+{
+	struct kept kept;
+	enum mp_rc rc = kept_name(mail_id, &kept);
+
+	if (rc != MP_OK)
+		return rc;
+	if (!lies_in_tmp(maildir, kept.name) || lies_in_tmp(maildir, mail_id)) {
+		remove_names(maildir, mail_id, &kept); /* what a crash left */
+		rc = write_to_tmp(maildir, mail_id, message, len);
+		if (rc != MP_OK)
+			return rc;
+		if (linkat(maildir->tmp_fd, mail_id, maildir->tmp_fd, kept.name, 0) != 0 ||
+			renameat(maildir->tmp_fd, mail_id, maildir->new_fd, mail_id) != 0)
+			return MP_UNAVAILABLE;
+	}
+	return fsync(maildir->new_fd) == 0 ? MP_OK : MP_UNAVAILABLE;
 }
 
 void maildir_forget(struct maildir *maildir, const char *mail_id)
 {
-	(void)unlinkat(maildir->tmp_fd, mail_id, 0); /* what stays in tmp/ is swept by readers */
+	struct kept kept;
+
+	if (kept_name(mail_id, &kept) == MP_OK)
+		remove_names(maildir, mail_id, &kept); /* what stays is swept by readers */
 }

@@ -112,48 +112,66 @@ static bool lies_in_maildir(struct fixture *f, const struct email_notice *n)
 	return access(path, R_OK) == 0;
 }
 
-/* Repeated before it is recorded, also when a reader has looked at it meanwhile. */
+static bool is_named(struct fixture *f, const char *folder, const char *mail_id, const char *more)
+{
+	char path[256];
+
+	(void)snprintf(
+		path, sizeof(path), "%s/mail/%s/%s%s", f->folder.path, folder, mail_id, more);
+	return access(path, F_OK) == 0;
+}
+
+/* Repeated before it is recorded, also when a reader has looked at it meanwhile, or deleted it. */
 static void a_mail_delivered_before_a_crash_is_left_as_it_is(void **state)
 {
 	struct fixture *f = *state;
 	struct mp_id id = mp_id_new(NOW_MS);
-	char in_tmp[128], in_new[128], in_cur[160], text[16] = "";
+	char in_new[128], in_cur[160], text[16] = "";
 
 	assert_int_equal(maildir_deliver(f->app.maildir, id.text, "first", 5), MP_OK);
-	(void)snprintf(in_tmp, sizeof(in_tmp), "%s/mail/tmp/%s", f->folder.path, id.text);
 	(void)snprintf(in_new, sizeof(in_new), "%s/mail/new/%s", f->folder.path, id.text);
 	(void)snprintf(in_cur, sizeof(in_cur), "%s/mail/cur/%s:2,S", f->folder.path, id.text);
 	assert_int_equal(maildir_deliver(f->app.maildir, id.text, "2nd", 3), MP_OK);
 	assert_int_equal(rename(in_new, in_cur), 0);
 	assert_int_equal(maildir_deliver(f->app.maildir, id.text, "3rd", 3), MP_OK);
-	assert_int_equal(access(in_new, F_OK), -1);
+	assert_false(is_named(f, "new", id.text, ""));
 	FILE *file = fopen(in_cur, "r");
 	assert_non_null(file);
 	assert_non_null(fgets(text, sizeof(text), file));
 	assert_int_equal(fclose(file), 0);
 	assert_string_equal(text, "first");
+	assert_int_equal(unlink(in_cur), 0);
+	assert_int_equal(maildir_deliver(f->app.maildir, id.text, "4th", 3), MP_OK);
+	assert_false(is_named(f, "new", id.text, ""));
 	maildir_forget(f->app.maildir, id.text);
-	assert_int_equal(access(in_tmp, F_OK), -1);
+	assert_false(is_named(f, "tmp", id.text, "") || is_named(f, "tmp", id.text, ".sent"));
 }
 
+/* Each state of the names in tmp/ that a crash can leave before the delivery. */
 static void what_a_crash_left_half_written_is_written_anew(void **state)
 {
 	struct fixture *f = *state;
-	struct mp_id id = mp_id_new(NOW_MS);
-	char path[128], text[16] = "";
 
-	(void)snprintf(path, sizeof(path), "%s/mail/tmp/%s", f->folder.path, id.text);
-	FILE *file = fopen(path, "w");
-	assert_non_null(file);
-	assert_true(fputs("ha", file) >= 0);
-	assert_int_equal(fclose(file), 0);
-	assert_int_equal(maildir_deliver(f->app.maildir, id.text, "whole", 5), MP_OK);
-	(void)snprintf(path, sizeof(path), "%s/mail/new/%s", f->folder.path, id.text);
-	file = fopen(path, "r");
-	assert_non_null(file);
-	assert_non_null(fgets(text, sizeof(text), file));
-	assert_int_equal(fclose(file), 0);
-	assert_string_equal(text, "whole");
+	for (int has_second_name = 0; has_second_name <= 1; has_second_name++) {
+		struct mp_id id = mp_id_new(NOW_MS + has_second_name);
+		char path[128], second[160], text[16] = "";
+
+		(void)snprintf(path, sizeof(path), "%s/mail/tmp/%s", f->folder.path, id.text);
+		(void)snprintf(second, sizeof(second), "%s.sent", path);
+		FILE *file = fopen(path, "w");
+		assert_non_null(file);
+		assert_true(fputs("ha", file) >= 0);
+		assert_int_equal(fclose(file), 0);
+		if (has_second_name)
+			assert_int_equal(link(path, second), 0);
+		assert_int_equal(maildir_deliver(f->app.maildir, id.text, "whole", 5), MP_OK);
+		(void)snprintf(path, sizeof(path), "%s/mail/new/%s", f->folder.path, id.text);
+		file = fopen(path, "r");
+		assert_non_null(file);
+		assert_non_null(fgets(text, sizeof(text), file));
+		assert_int_equal(fclose(file), 0);
+		assert_string_equal(text, "whole");
+	}
 }
 
 static void an_older_contact_never_overwrites_a_newer_one(void **state)
