@@ -7,6 +7,7 @@
 struct mp_store {
 	const struct mp_store_engine *engine;
 	void *data; /* the engine's own; its close frees it */
+	struct mp_metric *commits;
 };
 
 typedef enum mp_rc (*mp_store_opener)(const struct mp_store_config *config,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "metrics/metrics.h"
 #include "store/codec.h"
 #include "store/engine.h"
 
@@ -63,7 +64,12 @@ struct mp_store *mp_store_new(const struct mp_store_engine *engine, void *engine
 	struct mp_store *store = calloc(1, sizeof(*store));
 
 	if (store != NULL)
-		*store = (struct mp_store){.engine = engine, .data = engine_data};
+		*store = (struct mp_store){
+			.engine = engine,
+			.data = engine_data,
+			.commits = mp_histogram("moneypal_store_commit_seconds", NULL,
+				"Writing a transaction to the store, with its wait for others."),
+		};
 	return store;
 }
 

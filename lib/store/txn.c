@@ -1,6 +1,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "metrics/metrics.h"
 #include "store/codec.h"
 #include "store/engine.h"
 #include "store/store.h"
@@ -177,7 +179,9 @@ enum mp_rc mp_txn_commit(struct mp_txn *txn, size_t *reterr_op)
 		rc = check_distinct(txn);
 	if (rc == MP_OK && txn->count > 0) {
 		const struct mp_store *store = txn->store;
+		int64_t began_us = mp_clock_mono_us();
 		rc = store->engine->commit(store->data, txn, &refused);
+		mp_metric_observe_us(store->commits, mp_clock_mono_us() - began_us);
 		assert(rc == MP_OK ||
 			(refused < txn->count) == (rc == MP_EXISTS || rc == MP_STALE));
 	}

@@ -90,7 +90,8 @@ def test_without_a_trace_the_gateway_begins_one(moneypal, journey):
 # --- metrics ---
 
 METRICS = {  # by service: names that must be there after a journey; "+": and be over zero
-    "every": ("moneypal_build_info+", "moneypal_http_requests_total+", "moneypal_http_request_seconds+"),
+    "every": ("moneypal_build_info+", "moneypal_http_requests_total+",
+              "moneypal_http_request_seconds+", "moneypal_store_commit_seconds+"),
     "user": ("moneypal_users_registered_total+", "moneypal_log_ons_total+", "moneypal_outbox_rows",
              "moneypal_outbox_oldest_seconds", "moneypal_outbox_published_total+",
              "moneypal_outbox_failures_total", "moneypal_bus_connected"),
