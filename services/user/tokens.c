@@ -175,10 +175,12 @@ static enum mp_rc make_first(struct mp_store *store, struct mp_arena *arena, int
 static enum mp_rc load(struct tokens *tokens, bool may_make, int64_t now_ms)
 {
 	struct mp_arena *arena = mp_arena_new(ARENA_BYTES_MAX);
-	struct signing_key *keys = mp_arena_array(arena, SIGNING_KEYS_MAX, sizeof(*keys));
+	struct signing_key *keys = NULL;
 	size_t count = 0;
 	enum mp_rc rc = MP_NOMEM;
 
+	if (arena != NULL)
+		keys = mp_arena_array(arena, SIGNING_KEYS_MAX, sizeof(*keys));
 	if (keys == NULL)
 		goto out;
 	rc = key_db_list(tokens->store, arena, keys, &count);
