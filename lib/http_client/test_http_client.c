@@ -524,7 +524,8 @@ static void *call_many(void *arg)
 	for (int i = 0; i < 50; i++) {
 		struct mp_arena *arena = mp_arena_new(100000);
 		struct mp_http_answer answer;
-		if (get(client, "/echo?q=x", arena, &answer) == MP_OK && answer.status == 200)
+		if (arena != NULL && get(client, "/echo?q=x", arena, &answer) == MP_OK &&
+			answer.status == 200)
 			good++;
 		mp_arena_free(arena);
 	}

@@ -25,6 +25,7 @@ static int teardown(void **state)
 static struct mp_item *sample(struct mp_arena *arena)
 {
 	struct mp_item *item = mp_item_new(arena, "A", "1", 2);
+	assert_non_null(item);
 	struct mp_map *map = mp_item_attrs(item);
 
 	mp_map_set_text(map, "text", "twelve bytes");

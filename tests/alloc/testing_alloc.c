@@ -3,8 +3,11 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,11 +15,14 @@
 #include <unistd.h>
 #include <unwind.h>
 
+#include <cmocka.h>
+
 #include "base/crypto.h"
 #include "json/json.h"
 
-#define FRAMES 4 /* of ours, that make a site: who allocates, for whom, for whom */
-#define SITES_MAX 8192
+#define FRAMES 4	/* of ours, that make a site: who allocates, for whom, for whom */
+#define SITES_MAX 16384 /* a power of two; places of an open hash table */
+#define TESTS_MAX 128
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -26,7 +32,6 @@ void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *memory, size_t size);
 char *__wrap_strdup(const char *text);
-void _fail(const char *file, int line); /* cmocka's, which every assertion of its ends with */
 
 extern const char __executable_start[];
 extern const char etext[];
@@ -34,6 +39,7 @@ extern const char etext[];
 struct site {
 	uint64_t hash;
 	uintptr_t frames[FRAMES]; /* from the program's start; the allocating call first */
+	const char *test;	  /* that met it first; NULL: main, before any */
 };
 
 static _Thread_local bool inside;
@@ -42,7 +48,11 @@ static struct site sites[SITES_MAX];
 static size_t sites_count;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static const char *sites_file;
-static bool is_failing; /* at this site */
+static const struct CMUnitTest *tests; /* of the program */
+static struct CMUnitTest observed[TESTS_MAX];
+static size_t tests_begun;
+static const char *_Atomic test; /* that runs */
+static bool is_failing;		 /* at this site */
 static uint64_t failing_site;
 static atomic_bool has_failed;
 
@@ -80,11 +90,15 @@ static _Unwind_Reason_Code take_frame(struct _Unwind_Context *context, void *arg
 static void remember(const struct site *site)
 {
 	(void)pthread_mutex_lock(&mutex);
-	size_t i = 0;
-	while (i < sites_count && sites[i].hash != site->hash)
-		i++;
-	if (i == sites_count && i < SITES_MAX)
-		sites[sites_count++] = *site;
+	size_t i = site->hash % SITES_MAX;
+	while (sites[i].hash != 0 && sites[i].hash != site->hash)
+		i = (i + 1) % SITES_MAX;
+	if (sites[i].hash == 0) {
+		if (++sites_count == SITES_MAX)
+			abort(); /* one left out would not be told of */
+		sites[i] = *site;
+		sites[i].test = atomic_load(&test);
+	}
 	(void)pthread_mutex_unlock(&mutex);
 }
 
@@ -147,10 +161,12 @@ static void write_sites(void)
 
 	if (file == NULL)
 		return;
-	for (size_t i = 0; i < sites_count; i++) {
+	for (size_t i = 0; i < SITES_MAX; i++) {
+		if (sites[i].hash == 0)
+			continue;
 		char hex[2 * sizeof(sites[i].hash) + 1];
 		mp_hex((const uint8_t *)&sites[i].hash, sizeof(sites[i].hash), hex);
-		(void)fprintf(file, "%s", hex);
+		(void)fprintf(file, "%s %s", hex, sites[i].test != NULL ? sites[i].test : "*");
 		for (size_t frame = 0; frame < FRAMES; frame++)
 			(void)fprintf(file, " %#zx", (size_t)sites[i].frames[frame]);
 		(void)fprintf(file, "\n");
@@ -161,14 +177,48 @@ static void write_sites(void)
 __attribute__((constructor)) static void begin(void)
 {
 	const char *site = getenv("MP_ALLOC_SITE");
+	const char *only = getenv("MP_ALLOC_TEST");
 
 	sites_file = getenv("MP_ALLOC_SITES");
 	is_failing = mp_unhex(site, sizeof(failing_site), (uint8_t *)&failing_site);
 	if (sites_file == NULL && !is_failing)
 		return;
 	mp_json_init(); /* as every service does */
+	if (only != NULL)
+		cmocka_set_test_filter(only);
 	if (sites_file != NULL)
 		(void)atexit(write_sites);
+}
+
+/* The setup of every test while sites are looked for; cmocka runs them in their order. */
+static int begin_test(void **state)
+{
+	const struct CMUnitTest *begun = &tests[tests_begun++];
+
+	atomic_store(&test, begun->name);
+	return begun->setup_func != NULL ? begun->setup_func(state) : 0;
+}
+
+/* In the place of cmocka's: which test runs is noted, and whether it met the site that was to fail. */
+int _cmocka_run_group_tests(const char *group, const struct CMUnitTest *group_tests, size_t count,
+	CMFixtureFunction setup, CMFixtureFunction teardown)
+{
+	int (*cmockas)(const char *, const struct CMUnitTest *, size_t, CMFixtureFunction,
+		CMFixtureFunction);
+
+	*(void **)&cmockas = dlsym(RTLD_NEXT, "_cmocka_run_group_tests");
+	if (sites_file != NULL) {
+		if (count > TESTS_MAX)
+			abort();
+		tests = group_tests;
+		memcpy(observed, tests, count * sizeof(*tests));
+		for (size_t i = 0; i < count; i++)
+			observed[i].setup_func = begin_test;
+		atomic_store(&test, tests[0].name); /* the group's setup is any test's */
+		group_tests = observed;
+	}
+	int failed = cmockas(group, group_tests, count, setup, teardown);
+	return failed == 0 && is_failing && !atomic_load(&has_failed) ? MP_ALLOC_UNMET : failed;
 }
 
 /*
