@@ -52,6 +52,14 @@ def pss_kib(pid):
     return int(re.search(r"^Pss:\s+(\d+) kB", text, re.M).group(1))
 
 
+def slow_commits(base):
+    """How many of a service's commits took over a second: when it falls silent, is it the store?"""
+    text = requests.get(f"{base}/metrics", timeout=30).text
+    count, quick = (float(re.search(rf"^moneypal_store_commit_seconds_{row} (\S+)$", text, re.M)[1])
+                    for row in ("count", r'bucket{le="1"}'))
+    return int(count - quick)
+
+
 def twice_its_peak(name, port, request, pids, connections):
     """What a server does at 640 connections, then at twice that rate, then at once again."""
     peak = overload(port, request, CONNECTIONS, PEAK_S)
@@ -112,7 +120,8 @@ def test_a_service_at_twice_its_peak(wallet):
     # And from more connections than it takes: refusing costs something, too, on both sides.
     flood = overload(wallet.port, request, FLOOD, OPEN_S, rate=int(2 * peak["ok_per_s"]))
     print(f"wallet, the same from {FLOOD} connections: {flood}\n"
-          f"{flood['ok_per_s'] / peak['ok_per_s']:.0%} of the peak")
+          f"{flood['ok_per_s'] / peak['ok_per_s']:.0%} of the peak; "
+          f"commits over a second: {slow_commits(wallet.base)}")
     must_be_told(flood)
     assert flood["answers"]["503"] > 0 and flood["ok_per_s"] > 0
     assert quickest_answer_s(wallet.port, request) < 0.5

@@ -1,4 +1,5 @@
 """The payment provider at its worst: slow, down, lying, losing answers, deciding late."""
+import concurrent.futures
 import time
 
 import pytest
@@ -56,6 +57,22 @@ def test_a_lost_answer_opens_no_second_page(sandbox, ada):
     payment = ada.top_up("20.00")
     url = ada.wait_checkout_url(payment["id"])["checkout_url"]
     assert [s["url"] for s in sessions_of(sandbox, payment)] == [url]
+
+
+def test_a_slow_provider_holds_nothing_up_and_opens_one_page(sandbox, ada):
+    # Longer than payment waits (PROVIDER_TIMEOUT_MS): each of these answers is lost.
+    sandbox.fault(path=SESSIONS, method="POST", delay_ms=9000, after=True, count=4)
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        orders = [pool.submit(ada.top_up, "20.00") for _ in range(8)]
+        concurrent.futures.wait(orders, return_when=concurrent.futures.FIRST_COMPLETED)
+        began = time.monotonic()
+        assert ada.get("/v1/payments")["items"]
+        assert time.monotonic() - began < 1
+        assert not all(order.done() for order in orders), "nothing was slow"
+        payments = [order.result() for order in orders]
+    for payment in payments:
+        url = ada.wait_checkout_url(payment["id"], timeout_s=60)["checkout_url"]
+        assert [s["url"] for s in sessions_of(sandbox, payment)] == [url]
 
 
 def test_a_refused_order_fails_with_the_providers_reason(ada):
