@@ -282,6 +282,7 @@ static void calls_are_sent_as_given(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct mp_arena *arena = mp_arena_new(100000);
 		struct mp_http_answer answer = {0};
+		assert_non_null(arena);
 		enum mp_rc rc = mp_http_call(client, &rows[i].call, arena, &answer);
 		if (rc != MP_OK || answer.status != 200 ||
 			strcmp(answer.body, rows[i].echoed) != 0) {
@@ -303,6 +304,7 @@ static void a_long_body_does_not_wait_for_leave(void **state)
 	struct mp_http_answer answer;
 	int64_t began_ms = mp_clock_mono_ms();
 
+	assert_non_null(arena);
 	memset(body, 'x', sizeof(body));
 	const struct mp_http_call call = {.method = "POST",
 		.path = "/echo",
@@ -321,6 +323,7 @@ static void the_trace_is_sent_on(void **state)
 	struct mp_arena *arena = mp_arena_new(100000);
 	struct mp_http_answer answer;
 
+	assert_non_null(arena);
 	mp_trace_begin("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
 	assert_int_equal(get(client, "/echo", arena, &answer), MP_OK);
 	mp_trace_end();
@@ -336,6 +339,7 @@ static void any_whole_answer_is_ok(void **state)
 	struct mp_arena *arena = mp_arena_new(100000);
 	struct mp_http_answer answer;
 
+	assert_non_null(arena);
 	assert_int_equal(get(client, "/nothing", arena, &answer), MP_OK);
 	assert_int_equal(answer.status, 404);
 	assert_string_equal(answer.content_type, "application/problem+json");
@@ -362,6 +366,7 @@ static void an_answer_over_the_bound_is_too_large(void **state)
 	struct mp_arena *small = mp_arena_new(512);
 	struct mp_http_answer answer = {.status = -5};
 
+	assert_non_null(arena);
 	assert_int_equal(get(client, "/large", arena, &answer), MP_TOO_LARGE);
 	assert_int_equal(answer.status, -5); /* untouched */
 	assert_int_equal(get(client, "/echo", arena, &answer), MP_OK);
@@ -381,6 +386,7 @@ static void without_a_connection_nothing_was_sent(void **state)
 	char full_url[64];
 	int clients[8];
 
+	assert_non_null(arena);
 	for (size_t i = 0; i < sizeof(nowhere) / sizeof(nowhere[0]); i++) {
 		client = open_client(nowhere[i], 2000);
 		assert_int_equal(get(client, "/", arena, &answer), MP_UNAVAILABLE);
@@ -424,6 +430,7 @@ static void without_a_whole_answer_the_outcome_is_unknown(void **state)
 		struct mp_arena *arena = mp_arena_new(100000);
 		struct mp_http_answer answer;
 		struct bad_server bad;
+		assert_non_null(arena);
 		bad_server_open(&bad, scripts[i], 1);
 		struct mp_http_client *client = open_client(bad.url, 200);
 		enum mp_rc rc = get(client, "/", arena, &answer);
@@ -451,6 +458,7 @@ static void a_request_lost_with_its_kept_connection_is_unknown(void **state)
 	struct mp_http_answer answer;
 	struct bad_server bad;
 
+	assert_non_null(arena);
 	bad_server_open(&bad, script, 2);
 	struct mp_http_client *client = open_client(bad.url, 2000);
 	assert_int_equal(get(client, "/", arena, &answer), MP_OK);
@@ -475,6 +483,7 @@ static void connections_are_kept(void **state)
 	struct mp_http_answer answer;
 	struct bad_server bad;
 
+	assert_non_null(arena);
 	bad_server_open(&bad, script, 5);
 	struct mp_http_client *client = open_client(bad.url, 2000);
 	for (int i = 0; i < 5; i++) {
@@ -505,6 +514,7 @@ static void what_would_be_two_headers_is_not_sent(void **state)
 	struct mp_arena *arena = mp_arena_new(100000);
 	struct mp_http_answer answer;
 
+	assert_non_null(arena);
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
 		assert_int_equal(mp_http_call(client, &calls[i], arena, &answer), MP_INVALID);
 	mp_arena_free(arena);
@@ -553,6 +563,7 @@ static void urls_are_encoded(void **state)
 {
 	struct mp_arena *arena = mp_arena_new(1000);
 
+	assert_non_null(arena);
 	assert_string_equal(mp_url_encode(arena, "aZ09-._~"), "aZ09-._~");
 	assert_string_equal(
 		mp_url_encode(arena, "a b/&?=+%\xc3\xa9"), "a%20b%2F%26%3F%3D%2B%25%C3%A9");

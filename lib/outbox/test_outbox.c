@@ -494,6 +494,7 @@ static void put_row(struct fixture *f, const char *pk, const char *sk, const cha
 
 	mp_arena_reset(f->arena);
 	struct mp_item *item = mp_item_new(f->arena, pk, sk, MP_OUTBOX_ROW_FORMAT);
+	assert_non_null(item);
 	mp_map_set_text(mp_item_attrs(item), "type", type);
 	mp_map_set_text(mp_item_attrs(item), "subject", "s");
 	mp_map_set_int(mp_item_attrs(item), "time", 1);

@@ -28,6 +28,7 @@ static int teardown(void **state)
 static struct mp_item *rich_item(struct mp_arena *arena)
 {
 	struct mp_item *item = mp_item_new(arena, "A", "1", 7);
+	assert_non_null(item);
 	struct mp_map *map = mp_item_attrs(item);
 
 	item->expires_at_s = 1800000000;
@@ -74,6 +75,7 @@ static void the_stored_form_does_not_change(void **state)
 				       "0d6d00010969008001";  /* m: {i: 64} */
 	struct mp_arena *arena = *state;
 	struct mp_item *item = mp_item_new(arena, "A", "1", 3);
+	assert_non_null(item);
 	struct mp_map *map = mp_item_attrs(item);
 	uint8_t record[RECORD_MAX];
 	char hex[2 * 128 + 1];
@@ -258,6 +260,7 @@ static void malformed_records_are_corrupt(void **state)
 static struct mp_item *nested_item(struct mp_arena *arena, int depth)
 {
 	struct mp_item *item = mp_item_new(arena, "A", "1", 1);
+	assert_non_null(item);
 	struct mp_map *map = mp_item_attrs(item);
 
 	for (int i = 1; i < depth; i++)
@@ -292,6 +295,7 @@ static void attributes_of_a_map_are_limited_both_ways(void **state)
 	uint8_t record[RECORD_MAX];
 	size_t bytes;
 
+	assert_non_null(item);
 	for (int i = 0; i < MP_ATTRS_MAX; i++)
 		mp_map_set_bool(mp_item_attrs(item), mp_arena_printf(arena, "%d", i), true);
 	size_t len = write_record(item, 1, record);
@@ -309,6 +313,7 @@ static void sizes_are_limited_and_measured(void **state)
 	char *text = mp_arena_alloc(arena, MP_ITEM_BYTES_MAX + 1);
 	size_t bytes = 1;
 
+	assert_non_null(item);
 	memset(text, 'x', MP_ITEM_BYTES_MAX);
 	for (size_t len = MP_ITEM_BYTES_MAX - 40; len < MP_ITEM_BYTES_MAX; len++) {
 		text[len] = '\0';

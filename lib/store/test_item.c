@@ -47,6 +47,7 @@ static void texts_are_copied(void **state)
 	char text[] = "text";
 	struct mp_item *item = mp_item_new(*state, pk, sk, 1);
 
+	assert_non_null(item);
 	mp_map_set_text(mp_item_attrs(item), name, text);
 	pk[0] = sk[0] = name[0] = text[0] = '?';
 	assert_string_equal(item->pk, "A");

@@ -38,6 +38,7 @@ static void the_oldest_that_fits_strikes_first(void **state)
 	struct fault list[FAULTS_MAX];
 	struct fault out;
 
+	assert_non_null(faults);
 	assert_int_equal(faults_add(faults, &typed), MP_OK);
 	assert_int_equal(faults_add(faults, &any), MP_OK);
 	assert_int_equal(faults_list(faults, list), 2);
@@ -55,6 +56,7 @@ static void there_are_not_more_than_fit(void **state)
 	struct mp_id id = mp_id_new(1800000000000);
 	struct faults *faults = faults_new();
 
+	assert_non_null(faults);
 	for (int i = 0; i < FAULTS_MAX; i++)
 		assert_int_equal(faults_add(faults, &expire_fails), MP_OK);
 	assert_int_equal(faults_add(faults, &expire_fails), MP_TOO_MANY);
@@ -74,6 +76,7 @@ static void one_event_is_put_aside_at_a_time(void **state)
 	struct faults *faults = faults_new();
 	struct mp_id out;
 
+	assert_non_null(faults);
 	assert_true(faults_put_aside(faults, &first));
 	assert_false(faults_put_aside(faults, &second));
 	assert_false(faults_take_aside(faults, &first, &out));
@@ -88,6 +91,7 @@ static void a_wait_is_as_long_as_asked(void **state)
 	struct faults *faults = faults_new();
 	int64_t began_ms = mp_clock_mono_ms();
 
+	assert_non_null(faults);
 	faults_wait(faults, 0);
 	faults_wait(faults, 30);
 	assert_true(mp_clock_mono_ms() - began_ms >= 30);

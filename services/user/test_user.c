@@ -298,6 +298,7 @@ static void an_event_without_address_says_null(void **state)
 	struct mp_item *item = mp_item_new(f->arena, "X", "X", 1);
 	json_t *json = NULL;
 
+	assert_non_null(item);
 	mp_map_set_text(mp_item_attrs(item), "user_name", "ada");
 	assert_int_equal(
 		user_event_encode("user.registered", mp_item_attrs(item), &json, NULL), MP_OK);
