@@ -348,7 +348,6 @@ static void *write_on(void *arg)
 
 	for (unsigned u = 0; u < UNITS && rc == MP_OK; u++) {
 		struct mp_arena *arena = mp_arena_new(65536);
-		assert_non_null(arena);
 		struct world mine = {.arena = arena};
 		struct wallet_transfer unit[5];
 		for (unsigned i = 0; i < 5; i++, number++)
