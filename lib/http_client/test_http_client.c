@@ -169,8 +169,6 @@ static void *bad_server_run(void *arg)
 		while (fd < 0 || !read_request(fd)) {
 			if (fd >= 0)
 				(void)close(fd);
-			if (bad->listen_fd < 0)
-				return NULL;
 			fd = accept(bad->listen_fd, NULL, NULL);
 			if (fd < 0)
 				return NULL;
@@ -180,10 +178,8 @@ static void *bad_server_run(void *arg)
 		(void)usleep((useconds_t)step->wait_ms * 1000);
 		if (step->answer != NULL)
 			(void)send(fd, step->answer, strlen(step->answer), MSG_NOSIGNAL);
-		if (step->stop_listening) {
-			(void)close(bad->listen_fd);
-			bad->listen_fd = -1;
-		}
+		if (step->stop_listening)
+			(void)shutdown(bad->listen_fd, SHUT_RDWR);
 		if (step->hang_up) {
 			(void)close(fd);
 			fd = -1;
@@ -217,9 +213,10 @@ static void bad_server_open(struct bad_server *bad, const struct step *steps, si
 
 static void bad_server_close(struct bad_server *bad)
 {
+	(void)shutdown(
+		bad->listen_fd, SHUT_RDWR); /* it may still wait for a call that was not made */
 	(void)pthread_join(bad->thread, NULL);
-	if (bad->listen_fd >= 0)
-		(void)close(bad->listen_fd);
+	(void)close(bad->listen_fd);
 }
 
 /* --- helpers --- */

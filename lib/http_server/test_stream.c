@@ -22,6 +22,7 @@
 
 #define STREAM_BYTES_MAX 8192
 #define SLOW_MS_MAX 15000
+#define OPENED_S_MAX 20
 
 static sem_t opened;
 static struct mp_stream *stream; /* of the last request; read behind `opened` */
@@ -93,13 +94,15 @@ static struct mp_http_server *open_server(unsigned timeout_s)
 
 static void ask(struct raw *raw, uint16_t port, const char *path)
 {
+	struct timespec until;
 	char text[128];
 
 	raw_open(raw, port);
 	(void)snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
 	raw_send(raw, text);
-	while (sem_wait(&opened) != 0)
-		;
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += OPENED_S_MAX;
+	assert_int_equal(sem_clockwait(&opened, CLOCK_MONOTONIC, &until), 0);
 }
 
 /* As ask, and the head of the answer has been read. */
