@@ -134,6 +134,7 @@ static void no_memory_gives_null_and_the_arena_goes_on(void **state)
 	mp_arena_free(NULL);
 
 	struct mp_arena *arena = mp_arena_new(1 << 20);
+	assert_non_null(arena);
 	mp_alloc_fail_after(0);
 	char *piece = mp_arena_alloc(arena, 100);
 	char *text = mp_arena_printf(arena, "%d", 12);

@@ -624,6 +624,7 @@ static void without_memory_nothing_is_signed_or_let_in(void **state)
 		mp_alloc_fail_never();
 	}
 	json_t *jwks = jwks_of(f->stranger, f->key);
+	assert_non_null(jwks);
 	rc = MP_NOMEM;
 	for (long n = 0; rc != MP_OK; n++) {
 		mp_alloc_fail_after(n);

@@ -299,7 +299,7 @@ static void *keep_moving(void *arg)
 	struct mover *m = arg;
 	struct mp_arena *arena = mp_arena_new(1u << 20);
 
-	while (!__atomic_load_n(&m->stop, __ATOMIC_RELAXED)) {
+	while (arena != NULL && !__atomic_load_n(&m->stop, __ATOMIC_RELAXED)) {
 		mp_arena_reset(arena);
 		uint64_t turn = mp_random_number();
 		const struct mp_key keys[] = {
