@@ -66,7 +66,10 @@ static void wait_for_more(struct writer *w, int than)
 
 static const char *copy_path(struct fixture *f, const char *name)
 {
-	return mp_arena_printf(f->arena, "%s/copies/%s", f->folder, name);
+	const char *path = mp_arena_printf(f->arena, "%s/copies/%s", f->folder, name);
+
+	assert_non_null(path);
+	return path;
 }
 
 /* How many transactions the copy has from the first on; none of the later ones is there. */
