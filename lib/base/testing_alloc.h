@@ -15,11 +15,12 @@
  *		... nothing has leaked, outputs are untouched ...
  *	}
  *
- * By tools/alloc, one site after the other: a place that allocates fails once, the first time that
- * it is met. MP_ALLOC_SITES names a file for all sites of a program, each with the test that meets it
- * first; MP_ALLOC_SITE is the one to fail, in MP_ALLOC_TEST alone or in all. Then the first assertion
- * that fails is no failure: the program ends at once, with MP_ALLOC_NOTICED, or with MP_ALLOC_LEAKED
- * when memory was lost by then. MP_ALLOC_UNMET: nothing failed, the site was not met.
+ * By tools/alloc, one site after the other: a place that allocates fails once, the first time
+ * that it is met. MP_ALLOC_SITES names a file for all sites of a program, each with the test that
+ * meets it first; MP_ALLOC_SITE is the one to fail, in MP_ALLOC_TEST alone or in all. Then the
+ * first assertion that fails is no failure: the program ends at once, with MP_ALLOC_NOTICED, or
+ * with MP_ALLOC_LEAKED when memory was lost by then. MP_ALLOC_UNMET: nothing failed, the site was
+ * not met.
  */
 #define MP_ALLOC_NOTICED 70
 #define MP_ALLOC_LEAKED 71

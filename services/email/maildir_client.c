@@ -92,8 +92,8 @@ static enum mp_rc write_all(int fd, const char *bytes, size_t len)
 }
 
 /*
- * The mail's file lies in tmp/ under two names, its id and this one, when it is renamed from the first
- * into new/: with only this one left it was delivered, whatever a reader has done with it since.
+ * The mail's file lies in tmp/ under two names, its id and this one, when it is renamed from the
+ * first into new/: with only this one left it was delivered, whatever a reader has done with it.
  */
 struct kept {
 	char name[64];

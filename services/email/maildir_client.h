@@ -7,8 +7,8 @@
 
 /*
  * Delivery into a maildir (qmail's maildir(5)): written and synced in tmp/, then renamed into new/
- * under the mail's id. A second name stays in tmp/ until the delivery is recorded, and tells until then
- * that it was done, even when a reader has moved the mail to cur/ or deleted it meanwhile.
+ * under the mail's id. A second name stays in tmp/ until the delivery is recorded, and tells until
+ * then that it was done, even when a reader has moved the mail to cur/ or deleted it meanwhile.
  */
 struct maildir;
 

@@ -1,5 +1,6 @@
 #include "base/testing_alloc.h"
 
+#include <assert.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -94,8 +95,8 @@ static void remember(const struct site *site)
 	while (sites[i].hash != 0 && sites[i].hash != site->hash)
 		i = (i + 1) % SITES_MAX;
 	if (sites[i].hash == 0) {
-		if (++sites_count == SITES_MAX)
-			abort(); /* one left out would not be told of */
+		sites_count++;
+		assert(sites_count < SITES_MAX); /* one left out would not be told of */
 		sites[i] = *site;
 		sites[i].test = atomic_load(&test);
 	}
@@ -199,7 +200,7 @@ static int begin_test(void **state)
 	return begun->setup_func != NULL ? begun->setup_func(state) : 0;
 }
 
-/* In the place of cmocka's: which test runs is noted, and whether it met the site that was to fail. */
+/* In the place of cmocka's: notes which test runs, and whether the site to fail was met. */
 int _cmocka_run_group_tests(const char *group, const struct CMUnitTest *group_tests, size_t count,
 	CMFixtureFunction setup, CMFixtureFunction teardown)
 {
@@ -208,8 +209,7 @@ int _cmocka_run_group_tests(const char *group, const struct CMUnitTest *group_te
 
 	*(void **)&cmockas = dlsym(RTLD_NEXT, "_cmocka_run_group_tests");
 	if (sites_file != NULL) {
-		if (count > TESTS_MAX)
-			abort();
+		assert(count <= TESTS_MAX);
 		tests = group_tests;
 		memcpy(observed, tests, count * sizeof(*tests));
 		for (size_t i = 0; i < count; i++)

@@ -5,7 +5,7 @@
 #include "store/item_json.h"
 #include "store/move_file.h"
 
-/* Exports of a store, as mpctl's import reads them: an item that is taken is written as the same. */
+/* Exports of a store, as they are imported: an item that is taken is written as the same. */
 
 #define LINE_BYTES_MAX (1u << 20)
 #define LINE_DEPTH_MAX 32

@@ -6,9 +6,9 @@
 #include "email_message.h"
 
 /*
- * Mails of what people call themselves and write. The input's lines are the address, four names, the
- * description and the reason: whatever they are, the message has its own header fields and no other,
- * in ASCII lines that end in CRLF, and one recipient.
+ * Mails of what people call themselves and write. The input's lines are the address, four names,
+ * the description and the reason: whatever they are, the message has its own header fields and no
+ * other, each once, in ASCII lines that end in CRLF.
  */
 
 #define MESSAGE_BYTES_MAX (128u * 1024)

@@ -14,9 +14,9 @@
 #include "smtp_client.h"
 
 /*
- * A mail server's answers. The input's lines are what it says, one for the greeting and one for each
- * thing that it is sent; a line of which the fourth character is '-' is followed at once by the next.
- * At the end it hangs up.
+ * A mail server's answers. The input's lines are what it says, one for the greeting and one for
+ * each thing that it is sent; a line of which the fourth character is '-' is followed at once by
+ * the next. At the end it hangs up.
  */
 
 #define QUIET_MS 3 /* then it says its next line, whether it was asked or not */
