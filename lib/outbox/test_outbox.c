@@ -614,6 +614,7 @@ static void maps_become_objects(void **state)
 	struct fixture *f = *state;
 	struct mp_map *map = mp_item_attrs(mp_item_new(f->arena, "P", "S", 1));
 
+	assert_non_null(map);
 	mp_map_set_text(map, "text", "\"\\ \xc3\xa9");
 	mp_map_set_int(map, "small", INT64_MIN);
 	mp_map_set_int(map, "large", INT64_MAX);
