@@ -364,6 +364,7 @@ static void an_answer_over_the_bound_is_too_large(void **state)
 	struct mp_http_answer answer = {.status = -5};
 
 	assert_non_null(arena);
+	assert_non_null(small);
 	assert_int_equal(get(client, "/large", arena, &answer), MP_TOO_LARGE);
 	assert_int_equal(answer.status, -5); /* untouched */
 	assert_int_equal(get(client, "/echo", arena, &answer), MP_OK);

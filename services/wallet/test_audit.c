@@ -350,11 +350,11 @@ static void *write_on(void *arg)
 		struct mp_arena *arena = mp_arena_new(65536);
 		struct world mine = {.arena = arena};
 		struct wallet_transfer unit[5];
-		for (unsigned i = 0; i < 5; i++, number++)
+		for (unsigned i = 0; i < 5 && arena != NULL; i++, number++)
 			unit[i] = world_transfer(&mine, number,
 				number % 3 == 0 ? "psp" : users[number % 4],
 				users[(number + 1) % 4], 7);
-		rc = world_decide(world.wallet, unit, 5);
+		rc = arena != NULL ? world_decide(world.wallet, unit, 5) : MP_NOMEM;
 		mp_arena_free(arena);
 		(void)usleep(2000);
 	}
