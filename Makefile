@@ -13,7 +13,7 @@ help:
 	@echo 'make test    install what tests need, and run them all; T=name runs one'
 	@echo 'make unit    build, and run the unit tests'
 	@echo 'make check   the static checks'
-	@echo 'make alloc   every allocation of our code fails in turn (ten minutes); see tools/alloc'
+	@echo 'make alloc   every allocation of our code fails in turn (15 minutes); see tools/alloc'
 	@echo 'make sanitizers  unit tests and journeys under ASan, UBSan and TSan, by gcc and clang'
 	@echo 'make fuzz    every parser of outside bytes, SECONDS= each (60)'
 	@echo 'make chaos   kill, fill and jump for SECONDS=600; SEED=n repeats a run'
