@@ -308,22 +308,31 @@ struct chain {
 	bool wrong;
 };
 
+/* One thread's. */
+struct link {
+	struct chain *chain;
+	bool handed_on;
+};
+
 static void hand_on(void *ctx)
 {
-	struct chain *chain = ctx;
+	struct link *link = ctx;
 
-	chain->version++;
-	(void)pthread_mutex_unlock(&chain->baton);
+	link->handed_on = true;
+	link->chain->version++;
+	(void)pthread_mutex_unlock(&link->chain->baton);
 }
 
-static enum mp_rc replace_next(struct chain *chain, struct mp_arena *arena)
+static enum mp_rc replace_next(struct link *link, struct mp_arena *arena)
 {
+	const struct chain *chain = link->chain;
 	struct mp_item *item = mp_item_new(arena, "CHAIN", "1", 1);
 	struct mp_txn txn;
 
 	mp_map_set_int(mp_item_attrs(item), "n", chain->version);
 	mp_txn_begin(&txn, chain->store, arena);
-	txn.queued = (struct mp_hook){hand_on, chain};
+	link->handed_on = false;
+	txn.queued = (struct mp_hook){hand_on, link};
 	mp_txn_replace(&txn, item, chain->version);
 	return mp_txn_commit(&txn, NULL);
 }
@@ -331,13 +340,15 @@ static enum mp_rc replace_next(struct chain *chain, struct mp_arena *arena)
 static void *add_to_chain(void *arg)
 {
 	struct mp_arena *arena = mp_arena_new(1u << 20);
+	struct link link = {.chain = arg};
 	struct chain *chain = arg;
 
 	(void)pthread_mutex_lock(&chain->baton);
 	for (int tries = 0; tries < 20000 && !chain->broken; tries++) {
 		mp_arena_reset(arena);
-		enum mp_rc rc = replace_next(chain, arena);
-		(void)pthread_mutex_lock(&chain->baton);
+		enum mp_rc rc = replace_next(&link, arena);
+		if (link.handed_on)
+			(void)pthread_mutex_lock(&chain->baton);
 		chain->written += rc == MP_OK;
 		chain->broken = chain->broken || rc != MP_OK;
 		/* After the first that failed, what counted on it was refused or not written. */

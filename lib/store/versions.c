@@ -1,6 +1,5 @@
 #include "store/versions.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,8 +36,10 @@ void mp_versions_free(struct mp_versions *versions)
 
 void mp_versions_clear(struct mp_versions *versions)
 {
-	versions->generation++;
-	assert(versions->generation != 0); /* it counts failed writes */
+	if (++versions->generation == 0) { /* so many times that old ones would be new again */
+		memset(versions->slots, 0, sizeof(versions->slots));
+		versions->generation = 1;
+	}
 }
 
 static size_t place_of(const char *key, size_t key_len)

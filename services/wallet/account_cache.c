@@ -124,17 +124,17 @@ struct account_slot *account_cache_get(
 
 void account_cache_hold(struct account_cache *cache, struct account_slot *slot, const void *batch)
 {
-	assert(batch != NULL && slot->owner != batch);
+	assert(batch != NULL && slot->last_holder != batch);
 	if (slot->holders++ == 0)
 		list_remove(cache, slot);
-	slot->owner = batch;
+	slot->last_holder = batch;
 }
 
 void account_cache_let_go(struct account_cache *cache, struct account_slot *slot, const void *batch)
 {
 	assert(slot->holders > 0);
-	if (slot->owner == batch)
-		slot->owner = NULL;
+	if (slot->last_holder == batch)
+		slot->last_holder = NULL;
 	if (--slot->holders == 0)
 		list_add_newest(cache, slot);
 }

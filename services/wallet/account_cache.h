@@ -13,10 +13,10 @@
 struct account_slot {
 	struct wallet_account account; /* as the store has it, or will with what is queued there */
 	bool known;
-	unsigned holders;  /* batches in flight */
-	const void *owner; /* the last of them, while it holds it */
-	size_t index;	   /* of the account in its owner's batch */
-	uint64_t blocked;  /* the last walk over the queue in which a waiting transfer kept it */
+	unsigned holders;	 /* batches in flight */
+	const void *last_holder; /* NULL when it has let go */
+	size_t index;		 /* of the account in the last holder's batch */
+	uint64_t blocked; /* the last walk over the queue in which a waiting transfer kept it */
 
 	/* The cache's own. */
 	struct wallet_key key; /* the account's, which its owner may be writing */

@@ -208,6 +208,19 @@ static enum mp_rc find_page_entries(struct audit *audit, const struct wallet_row
 	return rc == MP_OK ? audit_find_entries(audit, waiting, count) : rc;
 }
 
+/* What was refused made no entries, and says so. */
+static void check_refused(struct audit *audit, const struct wallet_transfer *transfer)
+{
+	bool has_entries = false;
+
+	for (size_t i = 0; i < transfer->legs_count; i++)
+		has_entries = has_entries || transfer->legs[i].from_seq != 0 ||
+			      transfer->legs[i].to_seq != 0;
+	if (transfer->outcome == WALLET_REFUSED && has_entries)
+		audit_problem(
+			audit, "transfer %s is refused, and names entries", transfer->id.text);
+}
+
 static enum mp_rc check_row(struct audit *audit, const struct wallet_row *row)
 {
 	switch (row->kind) {
@@ -217,6 +230,7 @@ static enum mp_rc check_row(struct audit *audit, const struct wallet_row *row)
 		return check_account(audit, row->account);
 	case WALLET_ROW_TRANSFER:
 		audit->report->transfers++;
+		check_refused(audit, row->transfer);
 		audit_match_transfer(audit, row->transfer);
 		return MP_OK;
 	case WALLET_ROW_DAMAGED:

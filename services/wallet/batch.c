@@ -57,7 +57,7 @@ void batch_free(struct batch *batch)
 void batch_take_turn(struct batch *batch)
 {
 	if (batch->config.turn != NULL)
-		batch->turn = turn_take(batch->config.turn);
+		batch->turn_number = turn_take(batch->config.turn);
 }
 
 void batch_give_back_turn(struct batch *batch)
@@ -134,7 +134,7 @@ bool batch_has_room(
 static struct wallet_account *add_account(
 	struct batch *batch, struct account_slot *slot, struct account_cache *cache)
 {
-	if (slot->owner != batch) {
+	if (slot->last_holder != batch) {
 		assert(batch->accounts_count < batch->ops_max);
 		account_cache_hold(cache, slot, batch);
 		slot->index = batch->accounts_count++;

@@ -62,7 +62,7 @@ void batch_release(struct batch *batch, struct account_cache *cache);
 
 /*
  * Every transfer gets its outcome, in the store when this returns, or an rc other than MP_OK.
- * Blocks for at most give_up_ms beside the store's own time.
+ * Blocks for at most give_up_ms beside the store's own time, and the turns of others.
  */
 void batch_decide(struct batch *batch);
 

@@ -23,7 +23,7 @@ static void register_moved(const struct mp_currencies *currencies)
 {
 	static char labels[MP_CURRENCIES_MAX][24]; /* for the life of the process, as metrics are */
 
-	for (size_t i = 0; i < currencies->count; i++) {
+	for (size_t i = 0; i < currencies->count && metrics.moved[i] == NULL; i++) {
 		if (mp_text_format(labels[i], sizeof(labels[i]), "currency=\"%s\"",
 			    currencies->items[i].code) == MP_OK)
 			metrics.moved[i] = mp_counter("moneypal_moved_minor_total", labels[i],
@@ -68,7 +68,7 @@ static struct account_slot *slot_of(const struct batch *batch, const struct wall
 	return batch->held[account - batch->accounts].slot;
 }
 
-/* Copies of the transfers' accounts as the store has them, read where they are not known. */
+/* Copies of the transfers' accounts as the store has or will have them, read where not known. */
 static enum mp_rc load(struct batch *batch, struct wallet_transfer *const *transfers, size_t count)
 {
 	size_t unknown_count = 0;
@@ -138,10 +138,18 @@ static void end_turn(struct batch *batch, enum mp_rc rc)
 		turn_end(batch->config.turn);
 		return;
 	}
-	turn_again(batch->config.turn, batch->turn);
+	turn_again(batch->config.turn, batch->turn_number);
 	batch->standing = BATCH_ALONE;
 	batch->was_ahead = true;
 	forget_accounts(batch);
+}
+
+/* It failed before it was queued, and will go on in parts: in its place, among those refused. */
+static void go_alone(struct batch *batch)
+{
+	turn_pass(batch->config.turn);
+	turn_again(batch->config.turn, batch->turn_number);
+	batch->standing = BATCH_ALONE;
 }
 
 /* Decides transfers on copies of their accounts and writes what came of it, or changes nothing. */
@@ -176,12 +184,12 @@ static enum mp_rc attempt(struct batch *batch, struct wallet_transfer *const *tr
 	if (batch->standing == BATCH_AHEAD && count == batch->count)
 		write.queued = (struct mp_hook){pass_turn, batch};
 	rc = wallet_db_commit(batch->config.db, &write, batch->arena, reterr_refusal);
+	batch->attempt_us = mp_clock_mono_us() - started_us;
+	mp_metric_observe_us(metrics.commits, batch->attempt_us);
 	if (batch->standing == BATCH_QUEUED)
 		end_turn(batch, rc);
 	else if (rc == MP_OK)
 		keep_accounts(batch);
-	batch->attempt_us = mp_clock_mono_us() - started_us;
-	mp_metric_observe_us(metrics.commits, batch->attempt_us);
 	return rc;
 }
 
@@ -376,6 +384,8 @@ static size_t step(
 	enum wallet_db_refusal refusal = WALLET_DB_REFUSED_NONE;
 	enum mp_rc rc = attempt(batch, transfers, count, &refusal);
 
+	if (rc != MP_OK && batch->standing == BATCH_AHEAD)
+		go_alone(batch);
 	switch (rc) {
 	case MP_OK:
 		count_outcomes(batch->config.currencies, transfers, count);

@@ -5,7 +5,7 @@
 
 /* What batch.c, which fills a batch, and batch_decide.c share. */
 
-/* An account of the batch: the cache's slot says what the store confirmed. */
+/* An account of the batch: the cache's slot says what the store has, or what is queued there. */
 struct held {
 	struct account_slot *slot;
 	uint64_t attempt; /* the last one that touched it */
@@ -41,7 +41,7 @@ struct batch {
 	size_t touched_count;
 	struct wallet_entry *entries;
 
-	uint64_t turn; /* its number */
+	uint64_t turn_number;
 	enum {
 		BATCH_ALONE,  /* nobody else decides on its accounts */
 		BATCH_AHEAD,  /* it decides on what is perhaps on its way to the store */

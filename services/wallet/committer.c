@@ -67,7 +67,7 @@ static bool must_wait(const struct committer *committer, const struct batch *bat
 	for (size_t i = 0; i < count; i++) {
 		if (slots[i]->blocked == committer->walk ||
 			(!committer->config.alone && slots[i]->holders > 0 &&
-				slots[i]->owner != batch))
+				slots[i]->last_holder != batch))
 			return true;
 	}
 	return false;
@@ -78,7 +78,7 @@ static size_t count_new(const struct batch *batch, struct account_slot *const *s
 	size_t new_ones = 0;
 
 	for (size_t i = 0; i < count; i++)
-		new_ones += slots[i]->owner != batch; /* twice the same: a little too many */
+		new_ones += slots[i]->last_holder != batch; /* twice the same: a little too many */
 	return new_ones;
 }
 

@@ -1,6 +1,7 @@
 #ifndef MP_WALLET_COMMITTER_H
 #define MP_WALLET_COMMITTER_H
 
+#include "turn.h"
 #include "wallet_db.h"
 #include "wallet_types.h"
 
@@ -8,11 +9,13 @@
  * Where transfers wait, and the threads that decide them. A thread takes waiting transfers, first
  * in first out for each account (one that waits keeps later ones on its accounts waiting), applies
  * them to the accounts and writes all of it in one transaction of the store: a hot wallet costs one
- * write a batch. No outcome is told before it is in the store, or was found there.
+ * write a batch. No outcome is told before it is in the store, or was found there. Only a batch
+ * that the store refused, for a repeat in it, is decided again behind others that it did not change
+ * anything for.
  *
  *	waiting  --take-->  a batch  --decide-->  answered
  *
- * Where others write to the store, too, batches in flight touch no account in common. Where nobody
+ * Where others write accounts, too, batches in flight touch no account in common. Where nobody
  * else does, one is decided on what those in flight will leave, so that the store is kept busy also
  * with one hot wallet; see turn.h.
  */
@@ -37,14 +40,14 @@ struct wallet_unit {
 	struct wallet_unit *next_done;
 };
 
-#define COMMITTER_THREADS_MAX 16
+#define COMMITTER_THREADS_MAX TURN_THREADS_MAX
 #define COMMITTER_BATCH_MAX 1024
 
 struct committer_config {
 	const struct wallet_db *db;		/* borrowed */
 	const struct mp_currencies *currencies; /* borrowed */
 	unsigned threads;			/* batches in flight */
-	bool alone;		 /* nobody else writes to the store, which is not shared */
+	bool alone;		 /* nobody else writes accounts; the store is not shared */
 	size_t batch_max;	 /* transfers in one transaction, 1..COMMITTER_BATCH_MAX */
 	size_t queue_max;	 /* transfers waiting; over it MP_BUSY */
 	size_t cache_accounts;	 /* accounts kept in memory */

@@ -205,6 +205,11 @@ static size_t apply_transfer(
 	transfer->time_ms = now_ms;
 	transfer->shortfall_minor = 0;
 	for (size_t i = 0; i < transfer->legs_count; i++) {
+		struct wallet_leg *leg = &transfer->legs[i];
+		leg->from_seq = 0; /* an attempt that was not written may have left them */
+		leg->to_seq = 0;
+	}
+	for (size_t i = 0; i < transfer->legs_count; i++) {
 		const struct wallet_leg *leg = &transfer->legs[i];
 		transfer->refusal = apply_leg(leg, &transfer->shortfall_minor);
 		if (transfer->refusal != WALLET_REFUSAL_NONE) {

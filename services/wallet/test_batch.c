@@ -16,6 +16,7 @@ static struct world world;
 static struct account_cache *cache;
 static struct batch *batch;
 static struct wallet_db db;
+static struct turn turn;
 
 static int64_t noon(void)
 {
@@ -32,7 +33,9 @@ static int open_all(void **state)
 		.transfers_max = 64,
 		.give_up_ms = 300,
 		.now_ms = noon,
+		.turn = &turn,
 	};
+	turn_init(&turn);
 	batch = batch_new(&config);
 	cache = account_cache_new(64);
 	assert_non_null(batch);
@@ -43,6 +46,7 @@ static int open_all(void **state)
 static int close_all(void **state)
 {
 	batch_free(batch);
+	turn_done(&turn); /* nobody has a turn, and nothing is on its way */
 	account_cache_free(cache);
 	world_close(&world);
 	return 0;
@@ -55,6 +59,7 @@ static void decide(struct wallet_transfer *transfers, size_t count)
 	static uint64_t walk;
 
 	walk++;
+	batch_take_turn(batch);
 	batch_clear(batch);
 	for (size_t i = 0; i < count; i++) {
 		struct account_slot *slots[2 * WALLET_LEGS_MAX];
@@ -380,7 +385,7 @@ static void a_held_account_is_never_dropped(void **state)
 		assert_non_null(get(i, i));
 	assert_ptr_equal(get(7, 500), held);
 	account_cache_let_go(cache, held, &holders[1]);
-	assert_null(held->owner); /* the last to hold it, no more */
+	assert_null(held->last_holder); /* the last to hold it, no more */
 	for (unsigned i = 500; i < 900; i++)
 		assert_non_null(get(i, i));
 	account_cache_let_go(cache, held, &holders[0]);

@@ -181,6 +181,26 @@ static void repeats_among_new_ones_are_each_answered(void **state)
 	world_assert_sound(&world);
 }
 
+/* It was posted in an attempt that took the repeat for a new top-up, and was not written. */
+static void a_refusal_names_no_entries_of_an_attempt_before(void **state)
+{
+	struct wallet_transfer spent = world_transfer(&world, 2, "ada", "bob", 100);
+	struct wallet_transfer unit[] = {
+		world_transfer(&world, 1, "psp", "ada", 100),
+		world_transfer(&world, 3, "ada", "bob", 100),
+	};
+
+	fund(1, "ada", 100);
+	world_do(&world, &spent);
+	assert_int_equal(world_decide(world.wallet, unit, 2), MP_OK);
+	assert_int_equal(unit[0].outcome, WALLET_POSTED);
+	assert_int_equal(unit[1].outcome, WALLET_REFUSED);
+	const struct wallet_transfer *record = world_record(&world, &unit[1].id);
+	assert_int_equal(record->legs[0].from_seq, 0);
+	assert_int_equal(record->legs[0].to_seq, 0);
+	world_assert_sound(&world);
+}
+
 static void transfers_of_a_unit_are_decided_in_order(void **state)
 {
 	struct wallet_transfer unit[] = {
@@ -252,6 +272,18 @@ static void a_commit_without_an_answer_is_looked_up_before_anyone_is_answered(vo
 	world_assert_sound(&world);
 }
 
+static void open_with_threads(unsigned threads, bool alone, size_t batch_max)
+{
+	struct wallet_config config = world_config(&world);
+
+	config.committer.threads = threads;
+	config.committer.alone = alone;
+	config.committer.batch_max = batch_max;
+	config.committer.cache_accounts = 64;
+	wallet_close(world.wallet);
+	assert_int_equal(wallet_open(&config, &world.wallet), MP_OK);
+}
+
 /* Two wallets on one store are two replicas: each one's cache goes stale by the other's writes. */
 static void a_stale_cache_never_decides(void **state)
 {
@@ -263,6 +295,8 @@ static void a_stale_cache_never_decides(void **state)
 	struct wallet_transfer over = world_transfer(&world, 4, "ada", "bob", 1);
 	struct wallet_transfer again = world_transfer(&world, 3, "ada", "bob", 500);
 
+	open_with_threads(1, false, 256);
+	config.committer.alone = false;
 	assert_int_equal(wallet_open(&config, &other), MP_OK);
 	world_do(&world, &early); /* this wallet knows ada as empty now */
 	assert_int_equal(early.outcome, WALLET_REFUSED);
@@ -407,18 +441,6 @@ static void faults_lose_and_double_nothing(void **state)
 	run_many(&world.wallet, 1, true);
 }
 
-static void open_with_threads(unsigned threads, bool alone, size_t batch_max)
-{
-	struct wallet_config config = world_config(&world);
-
-	config.committer.threads = threads;
-	config.committer.alone = alone;
-	config.committer.batch_max = batch_max;
-	config.committer.cache_accounts = 64;
-	wallet_close(world.wallet);
-	assert_int_equal(wallet_open(&config, &world.wallet), MP_OK);
-}
-
 static void several_committers_agree(void **state)
 {
 	open_with_threads(4, false, 8);
@@ -480,8 +502,11 @@ static void repeats_among_turns_are_decided_once(void **state)
 static void two_replicas_agree(void **state)
 {
 	struct wallet_config config = world_config(&world);
-	struct wallet *wallets[2] = {world.wallet, NULL};
+	struct wallet *wallets[2];
 
+	open_with_threads(1, false, 256);
+	config.committer.alone = false;
+	wallets[0] = world.wallet;
 	assert_int_equal(wallet_open(&config, &wallets[1]), MP_OK);
 	run_many(wallets, 2, true);
 	wallet_close(wallets[1]);
@@ -620,6 +645,7 @@ int main(void)
 		WORLD_TEST(other_content_is_a_conflict),
 		WORLD_TEST(an_id_twice_in_one_batch_is_seen),
 		WORLD_TEST(repeats_among_new_ones_are_each_answered),
+		WORLD_TEST(a_refusal_names_no_entries_of_an_attempt_before),
 		WORLD_TEST(transfers_of_a_unit_are_decided_in_order),
 		WORLD_TEST(a_unit_may_be_larger_than_a_transaction),
 		WORLD_TEST(a_commit_that_failed_before_its_effect_is_told_and_repeatable),

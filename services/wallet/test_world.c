@@ -33,7 +33,8 @@ struct wallet_config world_config(const struct world *world)
 		.psp_shards = 3,
 		.committer =
 			{
-				.threads = 1,
+				.threads = 2,
+				.alone = true, /* as on RocksDB everywhere */
 				.batch_max = 256,
 				.queue_max = 10000,
 				.cache_accounts = 1024,

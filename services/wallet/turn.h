@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /*
- * Whose turn it is to decide a batch, where nobody else writes to the store and it takes
+ * Whose turn it is to decide a batch, where nobody else writes accounts and the store takes
  * transactions in order. The next batch is decided on the accounts as the one before leaves them,
  * while that one is still on its way to the disk:
  *

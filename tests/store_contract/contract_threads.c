@@ -213,10 +213,12 @@ static struct {
 	pthread_mutex_t baton; /* who holds it may queue the next */
 	int64_t version;       /* as everything queued so far leaves the item */
 	int queued;
+	bool handed_on[THREADS];
 } chain = {.baton = PTHREAD_MUTEX_INITIALIZER};
 
 static void hand_on(void *ctx)
 {
+	*(bool *)ctx = true;
 	chain.queued++;
 	(void)pthread_mutex_unlock(&chain.baton);
 }
@@ -232,7 +234,8 @@ static void *add_links(void *arg)
 		mp_arena_reset(w->arena);
 		(void)pthread_mutex_lock(&chain.baton);
 		mp_txn_begin(&txn, w->f->store, w->arena);
-		txn.queued = (struct mp_hook){hand_on, NULL};
+		chain.handed_on[w->number] = false;
+		txn.queued = (struct mp_hook){hand_on, &chain.handed_on[w->number]};
 		mp_txn_replace(&txn, make_item(w->arena, "CHAIN", "1", i), chain.version);
 		if (refused)
 			mp_txn_check(&txn, "NOTHING", "1", 7);
@@ -240,7 +243,7 @@ static void *add_links(void *arg)
 			chain.version++;
 		enum mp_rc rc = mp_txn_commit(&txn, NULL);
 		w->failures += rc != (refused ? MP_STALE : MP_OK);
-		if (mp_store_is_shared(w->f->store)) /* it does not say */
+		if (!chain.handed_on[w->number]) /* it does not say, or failed before */
 			(void)pthread_mutex_unlock(&chain.baton);
 	}
 	return NULL;
