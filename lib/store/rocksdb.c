@@ -348,6 +348,7 @@ static void engine_close(void *data)
 	rocksdb_writeoptions_destroy(engine->write_soon);
 	rocksdb_readoptions_destroy(engine->read);
 	rocksdb_options_destroy(engine->options);
+	rocksdb_compactionfilter_destroy(engine->expiry);
 	(void)pthread_cond_destroy(&engine->write_cond);
 	(void)pthread_mutex_destroy(&engine->write_lock);
 	(void)pthread_mutex_destroy(&engine->queue_lock);
@@ -403,6 +404,8 @@ static struct mp_rocksdb *engine_new(const char *directory, const struct mp_sink
 	(void)pthread_mutex_init(&engine->write_lock, NULL);
 	mp_cond_init(&engine->write_cond);
 	engine->options = mp_rocksdb_options_new();
+	engine->expiry = mp_rocksdb_expiry_new();
+	rocksdb_options_set_compaction_filter(engine->options, engine->expiry);
 	engine->read = rocksdb_readoptions_create();
 	engine->write_durable = rocksdb_writeoptions_create();
 	rocksdb_writeoptions_set_sync(engine->write_durable, 1);

@@ -16,6 +16,7 @@
  *	rocksdb_read.c    get, query, scan
  *	rocksdb_commit.c  group commit: requests, their queue, who leads
  *	rocksdb_group.c   group commit: a group's conditions and its write
+ *	rocksdb_expire.c  leaving out what expired long ago
  *	rocksdb_copy.c    holding writes, and a copy of what is there
  *	rocksdb_beside.c  reading beside the process that uses the folder
  */
@@ -37,6 +38,7 @@ struct mp_rocksdb {
 	pthread_rwlock_t open_lock;
 	rocksdb_t *db; /* NULL: a reopening failed */
 	rocksdb_options_t *options;
+	rocksdb_compactionfilter_t *expiry;
 	rocksdb_readoptions_t *read;
 	rocksdb_writeoptions_t *write_durable;
 	rocksdb_writeoptions_t *write_soon; /* durable with the next durable write */
@@ -100,6 +102,11 @@ void mp_rocksdb_check_again(struct mp_rocksdb *engine);
 
 /* A write failed: nothing more is written before the folder has been opened anew. Frees error. */
 void mp_rocksdb_write_failed(struct mp_rocksdb *engine, char *error);
+
+/* --- rocksdb_expire.c --- */
+
+/* For options; it must outlive the database. */
+rocksdb_compactionfilter_t *mp_rocksdb_expiry_new(void);
 
 /* --- rocksdb_copy.c --- */
 

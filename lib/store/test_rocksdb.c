@@ -14,6 +14,9 @@
 
 #include "base/crypto.h"
 #include "base/text.h"
+#include "base/clock.h"
+#include "store/codec.h"
+#include "store/rocksdb.h"
 #include "store/test_rocksdb_help.h"
 
 /* What is RocksDB's own beside tests/store_contract: damaged files, others' folders, snapshots. */
@@ -233,6 +236,52 @@ static void a_record_that_is_none_is_corrupt(void **state)
 	mp_store_close(store);
 }
 
+static void put_expiring(
+	struct fixture *f, struct mp_store *store, const char *sk, int64_t expires_at_s)
+{
+	struct mp_item *item = mp_item_new(f->arena, "EXPIRING", sk, 1);
+	struct mp_txn txn;
+
+	item->expires_at_s = expires_at_s;
+	mp_txn_begin(&txn, store, f->arena);
+	mp_txn_put(&txn, item);
+	assert_int_equal(mp_txn_commit(&txn, NULL), MP_OK);
+}
+
+/* Whether it is stored, whatever reads say of it. */
+static bool is_stored(const struct mp_rocksdb *engine, const char *sk)
+{
+	char key[64];
+	size_t key_len = mp_key_write("EXPIRING", sk, key);
+	char *error = NULL;
+	size_t len;
+
+	char *value = rocksdb_get(engine->db, engine->read, key, key_len, &len, &error);
+	assert_null(error);
+	rocksdb_free(value);
+	return value != NULL;
+}
+
+static void merging_leaves_out_what_expired_over_a_day_ago(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_store *store = must_open(f);
+	const struct mp_rocksdb *engine = store->data;
+	int64_t now_s = mp_clock_ms() / 1000;
+
+	put_expiring(f, store, "long ago", now_s - 86400 - 60);
+	put_expiring(f, store, "lately", now_s - 86400 + 60);
+	put_expiring(f, store, "later", now_s + 60);
+	put_expiring(f, store, "never", 0);
+	rocksdb_compact_range(engine->db, NULL, 0, NULL, 0);
+	assert_false(is_stored(engine, "long ago"));
+	assert_true(is_stored(engine, "lately"));
+	assert_true(is_stored(engine, "later"));
+	assert_true(is_stored(engine, "never"));
+	mp_store_close(store);
+	mp_store_close(must_open(f)); /* its mark is still there */
+}
+
 static void a_folder_in_use_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -375,6 +424,7 @@ int main(void)
 		T(data_of_a_newer_format_is_refused),
 		T(data_of_another_program_is_refused),
 		T(a_record_that_is_none_is_corrupt),
+		T(merging_leaves_out_what_expired_over_a_day_ago),
 		T(a_folder_in_use_is_refused),
 		T(folders_are_made_for_the_owner_only),
 		T(a_read_of_many_items_sees_one_moment),
