@@ -28,7 +28,8 @@ inspect*) echo "${!#%:*}@$DIGEST" ;;
 kustomize*) cat "$STATE/rendered" 2>/dev/null || true ;;
 "apply -k"*) for name in $CHANGES; do echo $((1 + $(cat "$STATE/$name" || echo 0))) >"$STATE/$name.new"
 	mv "$STATE/$name.new" "$STATE/$name"; done 2>/dev/null ;;
-*"get deployment/"*) cat "$revision" ;;
+*"get deployment/$HICCUPS "*) echo 'the server is currently unable' >&2; exit 1 ;;
+*"get deployment/"*) [[ $* == *--ignore-not-found* && ! -e $revision ]] || cat "$revision" ;;
 *"create job"*) echo '{"spec": {"template": {"spec": {"containers": [{"args": ["help"]}]}}}}' ;;
 *"create -f -") cat >"$STATE/job" ;;
 *"get pods"*phase*) echo "$PHASE" ;;
@@ -51,14 +52,15 @@ def machine(tmp_path):
         (tmp_path / name).write_text(STAND_IN)
         (tmp_path / name).chmod(0o755)
 
-    def run(tool, *arguments, stalls="none", digest=DIGEST, changes=DEPLOYMENTS, **more):
+    def run(tool, *arguments, stalls="none", hiccups="none", digest=DIGEST,
+            changes=DEPLOYMENTS, **more):
         calls = tmp_path / "calls"
         calls.unlink(missing_ok=True)
         done = subprocess.run([ROOT / tool, *arguments], text=True, capture_output=True,
                               check=False, timeout=60, env={
                                   **os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}",
                                   "CALLS": str(calls), "STATE": str(state), "STALLS": stalls,
-                                  "DIGEST": digest, "CHANGES": " ".join(changes), **more})
+                                  "HICCUPS": hiccups, "DIGEST": digest, "CHANGES": " ".join(changes), **more})
         return done, calls.read_text() if calls.exists() else ""
 
     run.state = state
@@ -111,6 +113,21 @@ def test_the_first_rollout_has_nothing_to_go_back_to(machine):
     done, calls = machine("tools/deploy", "roll", "v1.2.3", stalls="user")
     assert done.returncode == 1 and "nothing to go back to" in done.stderr
     assert undone(calls) == []
+
+
+def test_only_what_is_new_has_nothing_to_go_back_to(deployed):
+    (deployed.state / "email").unlink()
+    done, calls = deployed("tools/deploy", "roll", "v1.2.3", stalls="wallet")
+    assert done.returncode == 1
+    assert sorted(undone(calls)) == sorted((name, "1") for name in DEPLOYMENTS if name != "email")
+
+
+def test_nothing_is_rolled_out_while_it_is_not_known_what_runs(deployed):
+    """What is not remembered would not be brought back."""
+    done, calls = deployed("tools/deploy", "roll", "v1.2.3", hiccups="wallet")
+    assert done.returncode == 1
+    assert "what runs of wallet is not known" in done.stderr and "unable" in done.stderr
+    assert "apply" not in calls and "configmap" not in calls
 
 
 def test_the_examples_names_are_not_rolled_out(deployed):
