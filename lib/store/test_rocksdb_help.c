@@ -14,15 +14,14 @@ int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
-	if (f == NULL)
-		return -1;
-	*state = f;
+	assert_non_null(f);
 	f->arena = mp_arena_new(64u << 20);
-	return mp_text_copy(f->folder, sizeof(f->folder), "/tmp/moneypal-rocksdb-XXXXXX") ==
-				       MP_OK &&
-			       mkdtemp(f->folder) != NULL && f->arena != NULL
-		       ? 0
-		       : -1;
+	assert_non_null(f->arena);
+	assert_int_equal(
+		mp_text_copy(f->folder, sizeof(f->folder), "/tmp/moneypal-rocksdb-XXXXXX"), MP_OK);
+	assert_non_null(mkdtemp(f->folder));
+	*state = f;
+	return 0;
 }
 
 static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk)

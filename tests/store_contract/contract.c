@@ -17,15 +17,16 @@ int contract_setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
-	if (f == NULL)
-		return -1;
+	assert_non_null(f);
 	f->engine = contract_engine_now;
 	f->arena = mp_arena_new(ARENA_BYTES);
 	f->place = f->engine->place_new();
-	if (f->place != NULL)
-		f->store = f->engine->open(f->place);
+	assert_non_null(f->arena);
+	assert_non_null(f->place);
+	f->store = f->engine->open(f->place);
+	assert_non_null(f->store);
 	*state = f;
-	return f->arena != NULL && f->store != NULL ? 0 : -1;
+	return 0;
 }
 
 int contract_teardown(void **state)
