@@ -2,11 +2,14 @@
 
 #include <dirent.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "base/clock.h"
+
+static int64_t started_ms;
 
 static void render(struct mp_buf *out, const char *name, const char *type, const char *help,
 	int64_t whole, int64_t micros)
@@ -73,34 +76,9 @@ static void render_files(struct mp_buf *out)
 			(int64_t)limit.rlim_cur, -1);
 }
 
-/* Behind the name in parentheses, which may hold anything, starttime is the 20th field. */
-static bool ticks_at_start(int64_t *out_ticks)
+void mp_metrics_process_start(void)
 {
-	char stat[1024] = "";
-	FILE *file = fopen("/proc/self/stat", "re");
-
-	if (file == NULL)
-		return false;
-	bool found = fgets(stat, sizeof(stat), file) != NULL;
-	(void)fclose(file);
-	const char *at = found ? strrchr(stat, ')') : NULL;
-	for (int i = 0; at != NULL && i < 20; i++)
-		at = strchr(at + 1, ' ');
-	return at != NULL && sscanf(at, " %" SCNd64, out_ticks) == 1;
-}
-
-static void render_start(struct mp_buf *out)
-{
-	const int64_t ticks_per_s = sysconf(_SC_CLK_TCK);
-	struct timespec now, up;
-	int64_t ticks = 0;
-
-	if (clock_gettime(CLOCK_REALTIME, &now) != 0 || clock_gettime(CLOCK_BOOTTIME, &up) != 0 ||
-		!ticks_at_start(&ticks))
-		return;
-	int64_t age_s = up.tv_sec - ticks / ticks_per_s;
-	render(out, "process_start_time_seconds", "gauge", "When it was started, since 1970",
-		now.tv_sec - age_s, -1);
+	started_ms = mp_clock_ms();
 }
 
 void mp_metrics_render_process(struct mp_buf *out)
@@ -108,7 +86,8 @@ void mp_metrics_render_process(struct mp_buf *out)
 	render_cpu(out);
 	render_memory(out);
 	render_files(out);
-	render_start(out);
+	render(out, "process_start_time_seconds", "gauge", "When it was started, since 1970",
+		started_ms / 1000, -1);
 	(void)mp_buf_adds(out, "# HELP moneypal_build_info The version that runs\n"
 			       "# TYPE moneypal_build_info gauge\n"
 			       "moneypal_build_info{version=\"" MP_VERSION "\"} 1\n");

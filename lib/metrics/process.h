@@ -10,4 +10,10 @@
  */
 void mp_metrics_render_process(struct mp_buf *out);
 
+/*
+ * The process starts: process_start_time_seconds is now, in every scrape to come, wherever the
+ * clock jumps. Call once, before there are threads.
+ */
+void mp_metrics_process_start(void);
+
 #endif

@@ -1,8 +1,11 @@
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "base/testing.h"
 #include "metrics/metrics.h"
 #include "metrics/process.h"
@@ -181,11 +184,34 @@ static void the_process_is_rendered(void **state)
 	}
 }
 
+static void the_start_is_the_same_in_every_scrape(void **state)
+{
+	const int64_t before_s = mp_clock_ms() / 1000;
+	int64_t start_s = 0;
+	char line[64];
+
+	(void)state;
+	mp_metrics_process_start();
+	const int64_t after_s = mp_clock_ms() / 1000;
+	mp_buf_clear(&page);
+	mp_metrics_render_process(&page);
+	const char *first = strstr(mp_buf_text(&page), "\nprocess_start_time_seconds ");
+	assert_non_null(first);
+	assert_int_equal(sscanf(first, "\n%63[^\n]", line), 1);
+	assert_int_equal(sscanf(line, "%*s %" SCNd64, &start_s), 1);
+	assert_in_range(start_s, before_s, after_s);
+	(void)usleep(1100000); /* over the next second's beginning */
+	mp_buf_clear(&page);
+	mp_metrics_render_process(&page);
+	assert_non_null(strstr(mp_buf_text(&page), line));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_registered_apart_are_rendered_together),
 		cmocka_unit_test(the_process_is_rendered),
+		cmocka_unit_test(the_start_is_the_same_in_every_scrape),
 		cmocka_unit_test(the_same_name_and_labels_are_the_same_metric),
 		cmocka_unit_test(a_histogram_counts_up_to_each_bound),
 		cmocka_unit_test(no_metric_is_taken_everywhere),

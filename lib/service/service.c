@@ -16,6 +16,7 @@
 #include "http_client/http_client.h"
 #include "json/json.h"
 #include "log/log.h"
+#include "metrics/process.h"
 #include "service/backup.h"
 #include "service/health.h"
 #include "service/store_settings.h"
@@ -529,6 +530,7 @@ int mp_service_main(int argc, char **argv, const struct mp_service_spec *spec)
 	const char *option = argc > 1 ? argv[1] : "";
 	bool check_only = strcmp(option, "--check-config") == 0;
 
+	mp_metrics_process_start();
 	enum mp_rc fits =
 		mp_text_format(service.source, sizeof(service.source), "/moneypal/%s", spec->name);
 	assert(fits == MP_OK);
