@@ -171,7 +171,7 @@ static void tell_minimum(struct mp_request *req, const struct payment *order)
 		errors->add(errors->ctx, "payment_amount", message);
 }
 
-/* As Stripe's API says it: the key came before, and nothing was done for it now. */
+/* As Stripe's API says it: the key came before, and no new payment was made. */
 static enum mp_rc answer_payment(struct mp_response *res, unsigned status,
 	const struct mp_idempotency *key, const struct payment *payment, const struct mp_id *user)
 {
