@@ -346,9 +346,11 @@ static enum mp_rc end_others(const struct user_db *db, struct mp_arena *arena,
 }
 
 enum mp_rc session_end_all(const struct user_db *db, struct mp_arena *arena,
-	const struct mp_id *user_id, int64_t now_ms)
+	const struct mp_id *user_id, const struct mp_id *last, int64_t now_ms)
 {
-	return end_others(db, arena, user_id, NULL, now_ms);
+	enum mp_rc rc = end_others(db, arena, user_id, last, now_ms);
+
+	return rc == MP_OK ? end_others(db, arena, user_id, NULL, now_ms) : rc;
 }
 
 enum mp_rc session_check(const struct user_db *db, struct mp_arena *arena,

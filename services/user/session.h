@@ -37,9 +37,12 @@ enum mp_rc session_refresh(const struct user_db *db, struct mp_arena *arena,
 enum mp_rc session_end(const struct user_db *db, struct mp_arena *arena, const char *refresh_token,
 	int64_t now_ms) MP_MUST_CHECK;
 
-/* Signs out everywhere. MP_BUSY: sessions changed again and again meanwhile. */
+/*
+ * Signs out everywhere; the session last ends after the others, so that after a failure halfway its
+ * access token may try again. MP_BUSY: sessions changed again and again meanwhile.
+ */
 enum mp_rc session_end_all(const struct user_db *db, struct mp_arena *arena,
-	const struct mp_id *user_id, int64_t now_ms) MP_MUST_CHECK;
+	const struct mp_id *user_id, const struct mp_id *last, int64_t now_ms) MP_MUST_CHECK;
 
 /*
  * For access tokens, which outlive their session by minutes: asked where something changes.

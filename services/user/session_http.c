@@ -183,11 +183,12 @@ enum mp_rc delete_session(struct mp_request *req, struct mp_response *res, void 
 enum mp_rc delete_sessions(struct mp_request *req, struct mp_response *res, void *ctx)
 {
 	struct user_app *app = ctx;
-	struct mp_id user_id;
+	struct mp_id user_id, session_id;
 
-	enum mp_rc rc = caller_id(req, &user_id);
+	enum mp_rc rc = caller_in_session(req, app, &user_id, &session_id);
 	if (rc == MP_OK)
-		rc = session_end_all(&app->db, mp_request_arena(req), &user_id, mp_clock_ms());
+		rc = session_end_all(
+			&app->db, mp_request_arena(req), &user_id, &session_id, mp_clock_ms());
 	if (rc == MP_OK)
 		rc = set_cookie(app, res, "", 0);
 	if (rc != MP_OK)

@@ -378,6 +378,16 @@ static void no_session_is_opened_with_the_old_password(void **state)
 		session_db_insert(&f->db, f->arena, &late, before.version + 1, NULL, 0), MP_OK);
 }
 
+static enum mp_rc sign_out_everywhere(struct fixture *f, const struct session_grant *from)
+{
+	return session_end_all(&f->db, f->arena, &from->user.id, &from->session_id, f->now_ms);
+}
+
+static enum mp_rc check(struct fixture *f, const struct session_grant *grant)
+{
+	return session_check(&f->db, f->arena, &grant->user.id, &grant->session_id);
+}
+
 static void signing_out_everywhere_ends_every_session(void **state)
 {
 	struct fixture *f = *state;
@@ -387,10 +397,15 @@ static void signing_out_everywhere_ends_every_session(void **state)
 
 	for (int i = 0; i < count; i++)
 		assert_int_equal(log_on(f, "ada", PASSWORD, &grants[i]), MP_OK);
-	assert_int_equal(session_end_all(&f->db, f->arena, &grants[0].user.id, f->now_ms), MP_OK);
+	mp_fault_store_arm(f->store, 2, false);
+	assert_int_equal(sign_out_everywhere(f, &grants[0]), MP_UNAVAILABLE);
+	assert_int_equal(refresh(f, grants[1].refresh_token, &next), MP_UNAUTHENTICATED);
+	assert_int_equal(check(f, &grants[0]), MP_OK); /* who asked may ask again */
+	assert_int_equal(sign_out_everywhere(f, &grants[0]), MP_OK);
+	assert_int_equal(check(f, &grants[0]), MP_UNAUTHENTICATED);
 	for (int i = 0; i < count; i++)
 		assert_int_equal(refresh(f, grants[i].refresh_token, &next), MP_UNAUTHENTICATED);
-	assert_int_equal(session_end_all(&f->db, f->arena, &grants[0].user.id, f->now_ms), MP_OK);
+	assert_int_equal(sign_out_everywhere(f, &grants[0]), MP_OK);
 	assert_int_equal(log_on(f, "ada", PASSWORD, &next), MP_OK);
 }
 
@@ -443,7 +458,8 @@ static void each_end_is_told_once(void **state)
 	assert_int_equal(session_check(&f->db, f->arena, user, &kept.session_id), MP_OK);
 	assert_int_equal(
 		session_check(&f->db, f->arena, user, &out.session_id), MP_UNAUTHENTICATED);
-	assert_int_equal(session_end_all(&f->db, f->arena, user, f->now_ms), MP_OK);
+	assert_int_equal(
+		session_end_all(&f->db, f->arena, user, &kept.session_id, f->now_ms), MP_OK);
 	assert_int_equal(told_ended(f, &kept.session_id), 1);
 }
 

@@ -376,6 +376,11 @@ def test_one_signs_out_everywhere(service, name):
     ended = service.call("DELETE", "/v1/sessions", headers=bearer(answers[0].json()["access_token"]))
     assert (ended.status_code, ended.content) == (204, b"")
     assert cookie_of(ended) == "" and "Max-Age=0" in ended.headers["Set-Cookie"]
+    again = service.log_on(name)
+    for answer in answers:
+        late = service.call("DELETE", "/v1/sessions", headers=bearer(answer.json()["access_token"]))
+        assert (late.status_code, problem_of(late)) == (401, "session_ended")
+    assert service.refresh(cookie_of(again)).status_code == 200, "it is not theirs to end"
     for answer in answers:
         assert problem_of(service.refresh(cookie_of(answer))) == "session_ended"
     assert service.refresh(cookie_of(stranger)).status_code == 200
