@@ -74,32 +74,6 @@ struct reconciliation {
 
 /* --- amounts --- */
 
-/* "12.50" is 1250 with two digits; false for anything else. */
-static bool read_amount(const char *text, int64_t *out_minor, int *out_digits)
-{
-	const char *point = text == NULL ? NULL : strchr(text, '.');
-	char joined[MP_AMOUNT_TEXT_SIZE] = "";
-	size_t len = text == NULL ? 0 : strlen(text);
-
-	if (len == 0 || len >= sizeof(joined))
-		return false;
-	size_t whole = point != NULL ? (size_t)(point - text) : len;
-	memcpy(joined, text, whole);
-	if (point != NULL)
-		memcpy(joined + whole, point + 1, len - whole);
-	*out_digits = point != NULL ? (int)(len - whole - 1) : 0;
-	return mp_text_to_int(joined, out_minor) == MP_OK;
-}
-
-static const char *write_amount(const struct sum *sum, int64_t minor, struct mp_arena *arena)
-{
-	const struct mp_currency currency = {.exponent = sum->digits};
-	char text[MP_AMOUNT_TEXT_SIZE];
-
-	mp_money_format(minor, &currency, text);
-	return mp_arena_strdup(arena, text);
-}
-
 /* The currency's figures; NULL when there is no room for one more. */
 static struct sum *sum_of(struct reconciliation *r, const char *currency)
 {
@@ -122,7 +96,7 @@ static bool add_amount(struct sum *sum, const char *amount, int64_t *inout_minor
 	int64_t minor = 0;
 	int digits = 0;
 
-	if (!read_amount(amount, &minor, &digits))
+	if (!mpctl_read_amount(amount, &minor, &digits))
 		return amount == NULL; /* of a currency that is not ours: counted, not added */
 	sum->digits = digits;
 	return mp_minor_add(*inout_minor, minor, inout_minor) == MP_OK;

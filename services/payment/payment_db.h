@@ -137,11 +137,16 @@ enum mp_rc payment_db_event_done(struct payment_db *db, const struct provider_ev
 	struct mp_arena *arena) MP_MUST_CHECK;
 
 /*
- * A session of a person (not of the provider) has ended: kept until its access tokens have expired.
- * signed_out: in one read; count is at most MP_BATCH_GET_MAX, no id stands twice.
+ * Sessions of people (not of the provider) have ended: kept until their access tokens have expired.
+ * sign_out: as few transactions as hold them; whatever fails, all may be given again; an id may
+ * stand twice. signed_out: in one read; count is at most MP_BATCH_GET_MAX, no id stands twice.
  */
-enum mp_rc payment_db_sign_out(struct payment_db *db, const struct mp_id *session_id,
-	int64_t tokens_expire_at_ms, struct mp_arena *arena) MP_MUST_CHECK;
+struct payment_session_end {
+	struct mp_id session_id;
+	int64_t tokens_expire_at_ms;
+};
+enum mp_rc payment_db_sign_out(struct payment_db *db, const struct payment_session_end *ends,
+	size_t count, struct mp_arena *arena) MP_MUST_CHECK;
 enum mp_rc payment_db_signed_out(struct payment_db *db, const struct mp_id *session_ids,
 	size_t count, struct mp_arena *arena, bool *out_signed_out) MP_MUST_CHECK;
 

@@ -78,21 +78,17 @@ static enum mp_rc decode(const struct payment_app *app, const struct mp_event *e
 }
 
 /* Of a person's session: contracts/events/session.ended.json. */
-static enum mp_rc take_session_end(struct payment_app *app, const struct mp_event *event,
-	struct mp_arena *arena, struct reason *reason)
+static enum mp_rc decode_session_end(
+	const struct mp_event *event, struct payment_session_end *out, struct reason *reason)
 {
 	const struct mp_field_errors errors = {keep_first, reason};
-	struct mp_id session_id = {.text = ""};
-	int64_t tokens_expire_at_ms = 0;
 	struct mp_json_reader r;
 
 	mp_json_read_begin(&r, event->data, "", &errors);
 	mp_json_read_ignore_unknown(&r);
-	mp_json_read_id(&r, "session_id", &session_id);
-	mp_json_read_time(&r, "tokens_expire_at", &tokens_expire_at_ms);
-	enum mp_rc rc = mp_json_read_end(&r);
-	return rc == MP_OK ? payment_db_sign_out(&app->db, &session_id, tokens_expire_at_ms, arena)
-			   : rc;
+	mp_json_read_id(&r, "session_id", &out->session_id);
+	mp_json_read_time(&r, "tokens_expire_at", &out->tokens_expire_at_ms);
+	return mp_json_read_end(&r);
 }
 
 static void bury(struct mp_delivery *delivery, const char *why)
@@ -117,40 +113,66 @@ static void judge(struct mp_delivery *delivery, const struct payment_notice *not
 			MP_TEXT("payment", notice->payment_id.text), MP_RC(notice->rc));
 }
 
-static void judge_session_end(
-	struct mp_delivery *delivery, enum mp_rc rc, const struct reason *reason)
+/* What a batch of deliveries says, and which delivery said it. */
+struct batch {
+	struct payment_notice *notices;
+	struct payment_session_end *ends;
+	struct mp_delivery **notice_of;
+	struct mp_delivery **end_of;
+	size_t notices_count;
+	size_t ends_count;
+};
+
+static bool batch_begin(struct batch *batch, size_t count, struct mp_arena *arena)
 {
-	if (rc == MP_INVALID)
-		bury(delivery, reason->text);
-	else
-		delivery->verdict = rc == MP_OK ? MP_ACK : MP_RETRY;
+	*batch = (struct batch){
+		.notices = mp_arena_array(arena, count, sizeof(*batch->notices)),
+		.ends = mp_arena_array(arena, count, sizeof(*batch->ends)),
+		.notice_of = mp_arena_array(arena, count, sizeof(struct mp_delivery *)),
+		.end_of = mp_arena_array(arena, count, sizeof(struct mp_delivery *)),
+	};
+	return batch->notices != NULL && batch->ends != NULL && batch->notice_of != NULL &&
+	       batch->end_of != NULL;
 }
 
+/* What is none of our events is buried. */
+static void batch_add(
+	struct batch *batch, const struct payment_app *app, struct mp_delivery *delivery)
+{
+	const struct mp_event *event = &delivery->event;
+	struct reason reason = {.text = ""};
+
+	if (strcmp(event->type, "session.ended") == 0) {
+		if (decode_session_end(event, &batch->ends[batch->ends_count], &reason) == MP_OK)
+			batch->end_of[batch->ends_count++] = delivery;
+		else
+			bury(delivery, reason.text);
+	} else if (decode(app, event, &batch->notices[batch->notices_count], &reason) == MP_OK) {
+		batch->notice_of[batch->notices_count++] = delivery;
+	} else {
+		bury(delivery, reason.text);
+	}
+}
+
+/* Money first. */
 void payment_handle(void *ctx, struct mp_arena *arena, struct mp_delivery *deliveries, size_t count)
 {
 	struct payment_app *app = ctx;
-	struct payment_notice *notices = mp_arena_array(arena, count, sizeof(*notices));
-	size_t *delivery_of = mp_arena_array(arena, count, sizeof(*delivery_of));
-	size_t taken = 0;
+	struct batch batch;
 
 	for (size_t i = 0; i < count; i++)
 		deliveries[i].verdict = MP_RETRY;
-	if (notices == NULL || delivery_of == NULL)
+	if (!batch_begin(&batch, count, arena))
 		return;
-	for (size_t i = 0; i < count; i++) {
-		struct reason reason = {.text = ""};
-		struct mp_delivery *delivery = &deliveries[i];
-		if (strcmp(delivery->event.type, "session.ended") == 0)
-			judge_session_end(delivery,
-				take_session_end(app, &delivery->event, arena, &reason), &reason);
-		else if (decode(app, &delivery->event, &notices[taken], &reason) == MP_OK)
-			delivery_of[taken++] = i;
-		else
-			bury(delivery, reason.text);
-	}
-	payment_take_notices(app, notices, taken, mp_clock_ms(), arena);
-	for (size_t i = 0; i < taken; i++)
-		judge(&deliveries[delivery_of[i]], &notices[i]);
+	for (size_t i = 0; i < count; i++)
+		batch_add(&batch, app, &deliveries[i]);
+	payment_take_notices(app, batch.notices, batch.notices_count, mp_clock_ms(), arena);
+	for (size_t i = 0; i < batch.notices_count; i++)
+		judge(batch.notice_of[i], &batch.notices[i]);
+	if (payment_db_sign_out(&app->db, batch.ends, batch.ends_count, arena) != MP_OK)
+		return; /* they are told again */
+	for (size_t i = 0; i < batch.ends_count; i++)
+		batch.end_of[i]->verdict = MP_ACK;
 }
 
 /* --- what we tell --- */

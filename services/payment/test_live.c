@@ -344,8 +344,8 @@ static void who_signs_out_is_told_no_more(void **state)
 		assert_int_equal(live_listen(live, &order), MP_OK);
 	}
 	work(f);
-	assert_int_equal(
-		payment_db_sign_out(&f->app.db, &here, f->now_ms + 900000, f->arena), MP_OK);
+	const struct payment_session_end end = {here, f->now_ms + 900000};
+	assert_int_equal(payment_db_sign_out(&f->app.db, &end, 1, f->arena), MP_OK);
 	poll_later(f, LIVE_SIGNED_OUT_MS - 1000);
 	assert_false(out.ended);
 	poll_later(f, 1000);
