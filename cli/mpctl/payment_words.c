@@ -1,7 +1,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "amount.h"
 #include "base/clock.h"
+#include "money/money.h"
 #include "payment.h"
 
 #define STANDS_STILL_MS 60000
@@ -96,6 +98,8 @@ struct places {
 	const char *at_provider; /* captured, in no wallet yet */
 	const char *with_payer;	 /* credited to the payer's wallet */
 	const char *with_payee;
+	int64_t rest_minor; /* credited to the payer's wallet over what went on to the payee's */
+	int digits;
 };
 
 /* "70.00 USD", then "70.00 USD and 130.00 USD". */
@@ -104,9 +108,20 @@ static void add(struct mp_arena *arena, const char **list, const char *amount)
 	*list = *list == NULL ? amount : mp_arena_printf(arena, "%s and %s", *list, amount);
 }
 
+static void count(struct places *places, const json_t *transfer, bool is_funding)
+{
+	int64_t minor = 0;
+
+	if (!mpctl_read_amount(chain_text(transfer, "amount"), &minor, &places->digits))
+		return;
+	enum mp_rc rc = is_funding ? mp_minor_add(places->rest_minor, minor, &places->rest_minor)
+				   : mp_minor_sub(places->rest_minor, minor, &places->rest_minor);
+	(void)rc; /* nobody has as much */
+}
+
 static struct places find_places(struct chain *chain)
 {
-	struct places places = {NULL, NULL, NULL};
+	struct places places = {.at_provider = NULL};
 	const json_t *transfer;
 	size_t i;
 
@@ -117,32 +132,45 @@ static struct places find_places(struct chain *chain)
 		bool is_funding = chain_text(transfer, "kind")[0] == 'F';
 		const char **place = is_funding ? &places.with_payer : &places.with_payee;
 
-		if (strcmp(outcome, "posted") == 0)
+		if (strcmp(outcome, "posted") == 0) {
 			add(chain->ctl->arena, place, amount);
-		else if (is_funding)
+			count(&places, transfer, is_funding);
+		} else if (is_funding) {
 			add(chain->ctl->arena, &places.at_provider, amount);
+		}
 	}
 	return places;
 }
 
-const char *chain_money(struct chain *chain)
+/* What was credited on the way to the payee is not in the payer's wallet any more: but the rest. */
+static const char *in_wallets(struct chain *chain, const struct places *places)
 {
 	struct mp_arena *arena = chain->ctl->arena;
+
+	if (places->with_payee == NULL && places->with_payer == NULL)
+		return NULL;
+	if (places->with_payee == NULL)
+		return mp_arena_printf(arena, "%s in the payer's wallet", places->with_payer);
+	if (places->rest_minor <= 0)
+		return mp_arena_printf(arena, "%s in the payee's wallet", places->with_payee);
+	return mp_arena_printf(arena,
+		"%s in the payee's wallet; %s %s, captured beyond it, in the payer's",
+		places->with_payee, mpctl_write_amount(arena, places->rest_minor, places->digits),
+		chain_text(chain->payment, "currency"));
+}
+
+const char *chain_money(struct chain *chain)
+{
 	const struct places places = find_places(chain);
-	const char *late = "";
 
 	if (chain->wallet_silent)
 		return "not known: the wallet does not answer";
+	const char *list = in_wallets(chain, &places);
 	if (places.at_provider != NULL)
-		late = mp_arena_printf(
-			arena, "%s at the provider, not credited yet", places.at_provider);
-	/* What was credited on the way to the payee is not in the payer's wallet any more. */
-	const char *who = places.with_payee != NULL ? "payee" : "payer";
-	const char *amount = places.with_payee != NULL ? places.with_payee : places.with_payer;
-	if (amount != NULL)
-		return mp_arena_printf(arena, "%s in the %s's wallet%s%s", amount, who,
-			late[0] != '\0' ? "; " : "", late);
-	return late[0] != '\0' ? late : "nothing has moved: it is the payer's still";
+		return mp_arena_printf(chain->ctl->arena,
+			"%s%s%s at the provider, not credited yet", list != NULL ? list : "",
+			list != NULL ? "; " : "", places.at_provider);
+	return list != NULL ? list : "nothing has moved: it is the payer's still";
 }
 
 /* --- what may be done --- */

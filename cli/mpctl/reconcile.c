@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "amount.h"
 #include "base/clock.h"
 #include "base/text.h"
 #include "call.h"
@@ -395,9 +396,9 @@ static void add_day(struct reconciliation *r)
 		const struct sum *sum = &r->sums[i];
 		const char *const texts[] = {r->day, sum->currency,
 			mp_arena_printf(arena, "%zu", sum->captured),
-			write_amount(sum, sum->captured_minor, arena),
+			mpctl_write_amount(arena, sum->captured_minor, sum->digits),
 			mp_arena_printf(arena, "%zu", sum->credited),
-			write_amount(sum, sum->credited_minor, arena),
+			mpctl_write_amount(arena, sum->credited_minor, sum->digits),
 			mp_arena_printf(arena, "%zu", sum->differences)};
 		table_add(&r->days, texts);
 	}
