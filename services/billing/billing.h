@@ -1,6 +1,8 @@
 #ifndef MP_BILLING_BILLING_H
 #define MP_BILLING_BILLING_H
 
+#include <stdatomic.h>
+
 #include "billing_db.h"
 #include "billing_report.h"
 #include "billing_types.h"
@@ -16,6 +18,7 @@ struct billing_app {
 		struct billing_transfer *transfers, size_t count);
 	void *wallet;
 	struct mp_sink sink;
+	atomic_uint reports; /* being made: REPORTS_MAX */
 };
 
 /*

@@ -43,6 +43,7 @@ struct billing_report {
 #define REPORT_ROWS_MAX 10000	      /* groups of one list; more is MP_TOO_LARGE */
 #define REPORT_ARENA_BYTES (8u << 20) /* holds them all */
 #define REPORT_MONTHS_MAX 13
+#define REPORTS_MAX 2 /* made at once: a large one takes some 20 MiB until it is answered */
 
 void billing_report_begin(
 	struct billing_report *report, struct mp_arena *arena, const struct mp_id *user_id);

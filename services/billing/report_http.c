@@ -198,15 +198,27 @@ static enum mp_rc answer(struct mp_request *req, struct mp_response *res, struct
 	return answer_json(res, app, &report, from, to);
 }
 
-/* GET /v1/reports/summary */
+static enum mp_rc make_report(struct mp_request *req, struct mp_response *res,
+	struct billing_app *app, const struct mp_id *user_id)
+{
+	struct mp_arena *arena = mp_arena_new(REPORT_ARENA_BYTES);
+	enum mp_rc rc = arena == NULL ? MP_NOMEM : answer(req, res, app, user_id, arena);
+
+	mp_arena_free(arena);
+	return rc;
+}
+
+/* GET /v1/reports/summary: over the bound refused, so that a few tabs do not take all memory. */
 enum mp_rc billing_get_summary(struct mp_request *req, struct mp_response *res, void *ctx)
 {
+	struct billing_app *app = ctx;
 	struct mp_id user_id;
+	enum mp_rc rc = MP_BUSY;
 
 	if (!mp_id_parse(mp_request_principal(req)->subject, &user_id))
 		return MP_UNAUTHENTICATED;
-	struct mp_arena *arena = mp_arena_new(REPORT_ARENA_BYTES);
-	enum mp_rc rc = arena == NULL ? MP_NOMEM : answer(req, res, ctx, &user_id, arena);
-	mp_arena_free(arena);
+	if (atomic_fetch_add(&app->reports, 1) < REPORTS_MAX)
+		rc = make_report(req, res, app, &user_id);
+	(void)atomic_fetch_sub(&app->reports, 1);
 	return rc;
 }
