@@ -88,7 +88,12 @@ static enum mp_rc decode_session_end(
 	mp_json_read_ignore_unknown(&r);
 	mp_json_read_id(&r, "session_id", &out->session_id);
 	mp_json_read_time(&r, "tokens_expire_at", &out->tokens_expire_at_ms);
-	return mp_json_read_end(&r);
+	enum mp_rc rc = mp_json_read_end(&r);
+	if (rc == MP_OK && out->tokens_expire_at_ms <= 0) { /* no item expires then */
+		errors.add(errors.ctx, "tokens_expire_at", "must be after 1970");
+		rc = MP_INVALID;
+	}
+	return rc;
 }
 
 static void bury(struct mp_delivery *delivery, const char *why)
