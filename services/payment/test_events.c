@@ -6,7 +6,7 @@
 #include "store/engine.h"
 #include "test_fixture.h"
 
-/* What the broker delivers, a batch at a time: its money first, its sign-outs in one transaction. */
+/* What the broker delivers, a batch at a time: money first, then sign-outs in one transaction. */
 
 #define EXPIRES_AT "2999-11-28T12:15:00.000Z"
 
