@@ -104,7 +104,7 @@ bench-large:
 
 clean:
 	@deploy/local/launch clean
-	@rm -rf .venv build build-clang build-asan build-asan-gcc build-tsan \
+	@rm -rf .venv build build-asan build-asan-gcc build-tsan \
 		build-tsan-clang build-node web/dist web/node_modules web/test-results \
 		web/src/api/generated
 	@echo 'removed what was built'
