@@ -28,7 +28,7 @@ LEDGER_ROWS = {
     "spread_c64_per_s": ("spread", 64),
     "hot_destination_c64_per_s": ("hot_destination", 64),
     "hot_source_c64_per_s": ("hot_source", 64),
-    "batch100_per_s": ("batch100", 4),
+    "batch100_per_s": ("batch100", 8),
 }
 
 
