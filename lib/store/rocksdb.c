@@ -16,7 +16,7 @@
  * from the page cache.
  */
 #define MEMTABLE_BYTES (16u << 20)
-#define CACHE_BYTES (64u << 20) /* filled by reads only */
+#define CACHE_BYTES (48u << 20) /* filled by reads only */
 #define CACHE_SHARD_BITS 2	/* few: a shard must be large beside the largest block */
 #define METADATA_BLOCK_BYTES (4u << 10)
 /*
