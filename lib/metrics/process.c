@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -33,30 +32,21 @@ static void render_cpu(struct mp_buf *out)
 		micros % 1000000);
 }
 
-/* The first numbers of a file in /proc/self, of which the wanted one has this index. */
-static bool read_number(const char *path, int index, int64_t *out_number)
-{
-	FILE *file = fopen(path, "re");
-	bool found = file != NULL;
-
-	for (int i = 0; found && i <= index; i++)
-		found = fscanf(file, "%" SCNd64, out_number) == 1;
-	if (file != NULL)
-		(void)fclose(file);
-	return found;
-}
-
 static void render_memory(struct mp_buf *out)
 {
 	const int64_t page_bytes = sysconf(_SC_PAGESIZE);
-	int64_t pages = 0;
+	FILE *file = fopen("/proc/self/statm", "re");
+	int64_t virtual_pages, resident_pages;
 
-	if (read_number("/proc/self/statm", 0, &pages))
+	if (file == NULL)
+		return;
+	if (fscanf(file, "%" SCNd64 "%" SCNd64, &virtual_pages, &resident_pages) == 2) {
 		render(out, "process_virtual_memory_bytes", "gauge", "Virtual memory size",
-			pages * page_bytes, -1);
-	if (read_number("/proc/self/statm", 1, &pages))
+			virtual_pages * page_bytes, -1);
 		render(out, "process_resident_memory_bytes", "gauge", "Resident memory size",
-			pages * page_bytes, -1);
+			resident_pages * page_bytes, -1);
+	}
+	(void)fclose(file);
 }
 
 static void render_files(struct mp_buf *out)
