@@ -3,8 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/testing.h"
 #include "base/testing_alloc.h"
+#include "base/testing_folder.h"
 #include "config/config.h"
 
 struct test_config {
@@ -47,9 +47,10 @@ static void set(const char *name, const char *value)
 /* A file with the text, whose name the caller frees and removes. */
 static char *file_with(const char *text, size_t len)
 {
-	char *path = strdup("/tmp/mp_test_config_XXXXXX");
+	char *path = malloc(MP_TEST_PATH_SIZE);
 
 	assert_non_null(path);
+	mp_test_path(path);
 	int fd = mkstemp(path);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, len), len);

@@ -118,7 +118,7 @@ static void child_start(struct child *child, const char *argument, const char *c
 		child->output = ends[0];
 		return;
 	}
-	char data[64];
+	char data[MP_TEST_PATH_SIZE + 8];
 	(void)snprintf(data, sizeof(data), "%s/data", folder.path);
 	(void)dup2(ends[1], STDOUT_FILENO);
 	(void)dup2(ends[1], STDERR_FILENO);
@@ -329,7 +329,7 @@ static void what_does_not_start_says_why_and_ends(void **state)
 	static const char *const start_fails[] = {"FAIL=1", NULL};
 	static const char *const run_fails[] = {"FAIL=2", NULL};
 	char taken[48];
-	char other_data[64];
+	char other_data[MP_TEST_PATH_SIZE + 16];
 	const char *const port_taken[] = {taken, other_data, NULL};
 	struct child first;
 	struct child child;

@@ -79,7 +79,7 @@ static void a_torn_tail_of_the_log_opens_without_its_last_transaction(void **sta
 	int failures = 0;
 
 	for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
-		remove_folder(f->folder);
+		mp_test_remove(f->folder);
 		write_txns(f, TXNS);
 		find_file(f, ".log", log);
 		assert_int_equal(truncate(log, file_size(log) - cuts[i]), 0);

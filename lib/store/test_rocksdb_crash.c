@@ -34,7 +34,7 @@ extern char **environ;
 static pid_t start_role(const char *role, const char *folder, int *out_pipe)
 {
 	char role_copy[32];
-	char folder_copy[64];
+	char folder_copy[MP_TEST_PATH_SIZE];
 	char *argv[] = {role_copy, role_copy, folder_copy, NULL};
 	posix_spawn_file_actions_t actions;
 	int ends[2];
@@ -248,7 +248,7 @@ static int fail_and_wait(struct mp_store *store, struct mp_arena *arena, int *n,
 	EXPECT(write_txn(store, arena, "t", *n + 1) == MP_UNAVAILABLE);
 	EXPECT(mp_store_ready(store, error) == MP_UNAVAILABLE && strstr(error, folder) != NULL);
 
-	remove_folder(folder); /* trying made it anew, with a lock in it */
+	mp_test_remove(folder); /* trying made it anew, with a lock in it */
 	EXPECT(rename(away, folder) == 0);
 	for (int tries = 0; tries < 100 && mp_store_ready(store, error) != MP_OK; tries++)
 		(void)usleep(100000);

@@ -1,7 +1,6 @@
 #include "store/test_rocksdb_help.h"
 
 #include <dirent.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,28 +16,17 @@ int setup(void **state)
 	assert_non_null(f);
 	f->arena = mp_arena_new(64u << 20);
 	assert_non_null(f->arena);
-	assert_int_equal(
-		mp_text_copy(f->folder, sizeof(f->folder), "/tmp/moneypal-rocksdb-XXXXXX"), MP_OK);
+	mp_test_path(f->folder);
 	assert_non_null(mkdtemp(f->folder));
 	*state = f;
 	return 0;
-}
-
-static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-	return remove(path);
-}
-
-void remove_folder(const char *folder)
-{
-	(void)nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	remove_folder(f->folder);
+	mp_test_remove(f->folder);
 	mp_arena_free(f->arena);
 	free(f);
 	return 0;

@@ -1,18 +1,14 @@
 #ifndef MP_STORE_TEST_ROCKSDB_HELP_H
 #define MP_STORE_TEST_ROCKSDB_HELP_H
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
+#include "base/testing_folder.h"
 
 #include "store/store.h"
 
 /* For the engine's own tests, beside tests/store_contract. */
 
 struct fixture {
-	char folder[64];
+	char folder[MP_TEST_PATH_SIZE];
 	struct mp_arena *arena;
 };
 
@@ -20,7 +16,6 @@ struct fixture {
 int setup(void **state);
 int teardown(void **state);
 
-void remove_folder(const char *folder);
 enum mp_rc open_folder(const char *folder, struct mp_store **out_store, char error[256]);
 struct mp_store *must_open(const struct fixture *f);
 

@@ -13,8 +13,8 @@
 /* Logs as RocksDB wrote them, then damaged in every way; RocksDB itself reads none of them. */
 
 struct log {
-	char folder[64]; /* of its own, holding a copy alone */
-	char path[128];
+	char folder[MP_TEST_PATH_SIZE]; /* of its own, holding a copy alone */
+	char path[MP_TEST_PATH_SIZE + 16];
 	uint8_t *bytes;
 	size_t len;
 };

@@ -24,7 +24,7 @@ struct fixture {
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	char path[128], reterr[256];
+	char path[256], reterr[256];
 
 	assert_non_null(f);
 	mp_test_folder_make(&f->folder);
@@ -126,7 +126,7 @@ static void a_mail_delivered_before_a_crash_is_left_as_it_is(void **state)
 {
 	struct fixture *f = *state;
 	struct mp_id id = mp_id_new(NOW_MS);
-	char in_new[128], in_cur[160], text[16] = "";
+	char in_new[256], in_cur[256], text[16] = "";
 
 	assert_int_equal(maildir_deliver(f->app.maildir, id.text, "first", 5), MP_OK);
 	(void)snprintf(in_new, sizeof(in_new), "%s/mail/new/%s", f->folder.path, id.text);
@@ -154,7 +154,7 @@ static void what_a_crash_left_half_written_is_written_anew(void **state)
 
 	for (int has_second_name = 0; has_second_name <= 1; has_second_name++) {
 		struct mp_id id = mp_id_new(NOW_MS + has_second_name);
-		char path[128], second[160], text[16] = "";
+		char path[256], second[264], text[16] = "";
 
 		(void)snprintf(path, sizeof(path), "%s/mail/tmp/%s", f->folder.path, id.text);
 		(void)snprintf(second, sizeof(second), "%s.sent", path);

@@ -1,4 +1,4 @@
-#include "base/testing.h"
+#include "base/testing_folder.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +13,10 @@
 
 static enum mp_rc load_text(const char *text, struct clients **out_clients, char reterr[256])
 {
-	char path[] = "/tmp/moneypal-clients-XXXXXX";
-	int fd = mkstemp(path);
+	char path[MP_TEST_PATH_SIZE];
 
+	mp_test_path(path);
+	int fd = mkstemp(path);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	assert_int_equal(close(fd), 0);

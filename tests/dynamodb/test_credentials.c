@@ -1,7 +1,8 @@
+#include "base/testing_folder.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "proxy.h"
 #include "store/dynamo_credentials.h"
@@ -9,7 +10,8 @@
 /* Keys from the container's endpoint, which the proxy plays. */
 
 struct place {
-	char token_file[64];
+	struct mp_test_folder folder;
+	char token_file[MP_TEST_PATH_SIZE + 8];
 	struct mp_store_config config;
 };
 
@@ -27,8 +29,9 @@ static struct mp_store *open_place(struct world *w, struct place *place)
 	struct mp_store *store = NULL;
 	char error[256] = "";
 
-	(void)snprintf(place->token_file, sizeof(place->token_file), "/tmp/moneypal-token-%d",
-		(int)getpid());
+	mp_test_folder_make(&place->folder);
+	(void)snprintf(
+		place->token_file, sizeof(place->token_file), "%s/token", place->folder.path);
 	write_token(place, "first");
 	place->config = world_config(w);
 	place->config.aws.access_key_id = NULL;
@@ -67,7 +70,7 @@ static void keys_come_from_the_container(void **state)
 	const char *text = mp_arena_strndup(w->arena, key, strcspn(key, "\n"));
 	assert_int_equal(proxy_count(w, text), 3);
 	mp_store_close(store);
-	(void)unlink(place.token_file);
+	mp_test_folder_remove(&place.folder);
 }
 
 static void refused_keys_are_renewed_with_the_token_of_now(void **state)
@@ -83,7 +86,7 @@ static void refused_keys_are_renewed_with_the_token_of_now(void **state)
 	proxy_say(w, "expired");
 	assert_int_equal(read_with(w, store), MP_NOT_FOUND);
 	mp_store_close(store);
-	(void)unlink(place.token_file);
+	mp_test_folder_remove(&place.folder);
 }
 
 static void keys_that_end_soon_serve_while_renewal_fails(void **state)
@@ -98,7 +101,7 @@ static void keys_that_end_soon_serve_while_renewal_fails(void **state)
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(read_with(w, store), MP_NOT_FOUND);
 	mp_store_close(store);
-	(void)unlink(place.token_file);
+	mp_test_folder_remove(&place.folder);
 }
 
 static void keys_are_asked_of_known_places_only(void **state)

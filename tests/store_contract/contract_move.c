@@ -1,3 +1,5 @@
+#include "base/testing_folder.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,9 +19,9 @@
 
 struct house {
 	struct fixture *f;
-	char folder[64];
-	char path[128];
-	char part[128];
+	struct mp_test_folder folder;
+	char path[MP_TEST_PATH_SIZE + 16];
+	char part[MP_TEST_PATH_SIZE + 32];
 	void *place; /* of the other store */
 	struct mp_store *other;
 	struct mp_moved moved;
@@ -71,10 +73,10 @@ static struct mp_item *make_rich(struct mp_arena *arena)
 
 static void house_open(struct house *h, struct fixture *f)
 {
-	*h = (struct house){.f = f, .folder = "/tmp/moneypal-move-XXXXXX"};
-	assert_non_null(mkdtemp(h->folder));
-	(void)snprintf(h->path, sizeof(h->path), "%s/wallet.jsonl", h->folder);
-	(void)snprintf(h->part, sizeof(h->part), "%s/wallet.jsonl.part", h->folder);
+	*h = (struct house){.f = f};
+	mp_test_folder_make(&h->folder);
+	(void)snprintf(h->path, sizeof(h->path), "%s/wallet.jsonl", h->folder.path);
+	(void)snprintf(h->part, sizeof(h->part), "%s.part", h->path);
 	put_rows(f);
 	h->place = f->engine->place_new();
 	assert_non_null(h->place);
@@ -86,9 +88,7 @@ static void house_close(struct house *h)
 {
 	mp_store_close(h->other);
 	h->f->engine->place_free(h->place);
-	(void)unlink(h->path);
-	(void)unlink(h->part);
-	(void)rmdir(h->folder);
+	mp_test_folder_remove(&h->folder);
 }
 
 static enum mp_rc export_as(struct house *h, const char *service)

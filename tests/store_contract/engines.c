@@ -1,4 +1,5 @@
-#include <ftw.h>
+#include "base/testing_folder.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,14 +12,17 @@
 
 static void *rocksdb_place_new(void)
 {
-	char path[] = "/tmp/moneypal-store-XXXXXX";
+	struct mp_test_folder *folder = calloc(1, sizeof(*folder));
 
-	return mkdtemp(path) == NULL ? NULL : strdup(path);
+	assert_non_null(folder);
+	mp_test_folder_make(folder);
+	return folder;
 }
 
 static struct mp_store *rocksdb_open_place(void *place)
 {
-	const struct mp_store_config config = {.engine = "rocksdb", .directory = place};
+	const struct mp_test_folder *folder = place;
+	const struct mp_store_config config = {.engine = "rocksdb", .directory = folder->path};
 	struct mp_store *store = NULL;
 	char error[256];
 
@@ -27,14 +31,9 @@ static struct mp_store *rocksdb_open_place(void *place)
 	return store;
 }
 
-static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-	return remove(path);
-}
-
 static void rocksdb_place_free(void *place)
 {
-	(void)nftw(place, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+	mp_test_folder_remove(place);
 	free(place);
 }
 
