@@ -7,57 +7,34 @@
 #include "store/engine.h"
 
 /* What grew for one huge group is given back afterwards. */
-#define CAPACITY_KEPT 4096u
-#define KEYS_BYTES_KEPT (256u << 10)
+#define ROOM_KEPT (512u << 10)
 
 void mp_pending_done(struct mp_pending *pending)
 {
 	free(pending->slots);
-	free(pending->keys);
 	*pending = (struct mp_pending){.slots = NULL};
-}
-
-/* Room for so many bytes of keys; their old ones are gone. False without memory. */
-static bool keys_reserve(struct mp_pending *pending, size_t bytes)
-{
-	if (bytes <= pending->keys_bytes_max)
-		return true;
-	char *keys = malloc(bytes);
-	if (keys == NULL)
-		return false;
-	free(pending->keys);
-	pending->keys = keys;
-	pending->keys_bytes_max = bytes;
-	return true;
-}
-
-static bool slots_reserve(struct mp_pending *pending, size_t count)
-{
-	if (count <= pending->capacity)
-		return true;
-	struct mp_pending_slot *slots = malloc(count * sizeof(*slots));
-	if (slots == NULL)
-		return false;
-	free(pending->slots);
-	pending->slots = slots;
-	pending->capacity = count;
-	return true;
 }
 
 enum mp_rc mp_pending_reset(struct mp_pending *pending, size_t keys_max, size_t keys_bytes)
 {
 	size_t count = 16;
 
-	if (pending->capacity > CAPACITY_KEPT || pending->keys_bytes_max > KEYS_BYTES_KEPT)
+	while (count < 2 * keys_max)
+		count *= 2;
+	const size_t slots_bytes = count * sizeof(*pending->slots);
+	const size_t wanted = slots_bytes + keys_bytes;
+	if (pending->room > ROOM_KEPT || pending->room < wanted)
 		mp_pending_done(pending);
 	pending->used = 0;
 	pending->slots_count = 0;
 	pending->keys_bytes = 0;
-	while (count < 2 * keys_max)
-		count *= 2;
-	if (!slots_reserve(pending, count) || !keys_reserve(pending, keys_bytes))
-		return MP_NOMEM;
-	memset(pending->slots, 0, count * sizeof(*pending->slots));
+	if (pending->slots == NULL) {
+		pending->slots = malloc(wanted);
+		if (pending->slots == NULL)
+			return MP_NOMEM;
+		pending->room = wanted;
+	}
+	memset(pending->slots, 0, slots_bytes);
 	pending->slots_count = count;
 	return MP_OK;
 }
@@ -82,11 +59,11 @@ void mp_pending_set(struct mp_pending *pending, const char *key, size_t key_len,
 	struct mp_pending_slot *slot = find(pending, key, key_len, hash);
 
 	if (slot->key == NULL) {
-		char *copy = pending->keys + pending->keys_bytes;
+		char *copy = (char *)(pending->slots + pending->slots_count) + pending->keys_bytes;
 		pending->used++;
 		pending->keys_bytes += key_len;
 		assert(2 * pending->used <= pending->slots_count);
-		assert(pending->keys_bytes <= pending->keys_bytes_max);
+		assert(copy + key_len <= (char *)pending->slots + pending->room);
 		memcpy(copy, key, key_len);
 		*slot = (struct mp_pending_slot){.key = copy, .key_len = key_len, .hash = hash};
 	}

@@ -20,13 +20,11 @@ struct mp_pending_slot {
 };
 
 struct mp_pending {
-	struct mp_pending_slot *slots; /* owned */
+	struct mp_pending_slot *slots; /* owned; the keys' bytes are behind them */
 	size_t slots_count;	       /* a power of two, in use */
-	size_t capacity;
 	size_t used;
-	char *keys; /* owned: the keys' bytes */
 	size_t keys_bytes;
-	size_t keys_bytes_max;
+	size_t room; /* bytes for both */
 };
 
 /*
