@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "store/by_id.h"
 
 #define FORMAT_BILL 1
 #define FORMAT_ROW 1 /* pointers, claims, fundings */
@@ -98,18 +99,10 @@ static enum mp_rc funding_read(const struct mp_item *item, struct billing_fundin
 enum mp_rc billing_db_bills(struct billing_db *db, struct mp_arena *arena,
 	const struct mp_id *bill_ids, size_t count, struct bill *out_bills)
 {
-	struct mp_key *keys = mp_arena_array(arena, count, sizeof(*keys));
-	struct mp_item **items = mp_arena_array(arena, count, sizeof(*items));
-	enum mp_rc rc;
+	struct mp_item **items = NULL;
 
-	if (keys == NULL || items == NULL)
-		return MP_NOMEM;
-	for (size_t i = 0; i < count; i++) {
-		keys[i] = (struct mp_key){bill_pk(arena, &bill_ids[i]), "BILL"};
-		if (keys[i].pk == NULL)
-			return MP_NOMEM;
-	}
-	rc = mp_store_batch_get(db->store, keys, count, arena, items);
+	enum mp_rc rc =
+		mp_store_get_by_ids(db->store, bill_ids, count, bill_pk, "BILL", arena, &items);
 	for (size_t i = 0; i < count && rc == MP_OK; i++) {
 		out_bills[i] = (struct bill){0};
 		if (items[i] != NULL)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "item_db.h"
+#include "store/by_id.h"
 
 /* A request looks through so many rows at most: the cursor goes on from there. */
 #define LOOKED_THROUGH_MAX 1000
@@ -182,17 +183,10 @@ enum mp_rc payment_db_rows(struct payment_db *db, struct payment_rows *rows, str
 enum mp_rc payment_db_get_many(struct payment_db *db, const struct mp_id *ids, size_t count,
 	struct mp_arena *arena, struct payment *out_payments, bool *out_found)
 {
-	struct mp_key *keys = mp_arena_array(arena, count, sizeof(*keys));
-	struct mp_item **items = mp_arena_array(arena, count, sizeof(struct mp_item *));
+	struct mp_item **items = NULL;
 
-	if (keys == NULL || items == NULL)
-		return MP_NOMEM;
-	for (size_t i = 0; i < count; i++) {
-		keys[i] = (struct mp_key){item_payment_pk(arena, &ids[i]), SK_PAYMENT};
-		if (keys[i].pk == NULL)
-			return MP_NOMEM;
-	}
-	enum mp_rc rc = mp_store_batch_get(db->store, keys, count, arena, items);
+	enum mp_rc rc = mp_store_get_by_ids(
+		db->store, ids, count, item_payment_pk, SK_PAYMENT, arena, &items);
 	for (size_t i = 0; rc == MP_OK && i < count; i++) {
 		out_found[i] = items[i] != NULL;
 		if (out_found[i])

@@ -1,5 +1,6 @@
 #include "item_db.h"
 #include "payment_db.h"
+#include "store/by_id.h"
 
 /*
  *	SIGNED_OUT#<session id>  SIGNED_OUT  nothing: that it is there says it
@@ -59,17 +60,10 @@ enum mp_rc payment_db_sign_out(struct payment_db *db, const struct payment_sessi
 enum mp_rc payment_db_signed_out(struct payment_db *db, const struct mp_id *session_ids,
 	size_t count, struct mp_arena *arena, bool *out_signed_out)
 {
-	struct mp_key *keys = mp_arena_array(arena, count, sizeof(*keys));
-	struct mp_item **items = mp_arena_array(arena, count, sizeof(struct mp_item *));
+	struct mp_item **items = NULL;
 
-	if (keys == NULL || items == NULL)
-		return MP_NOMEM;
-	for (size_t i = 0; i < count; i++) {
-		keys[i] = (struct mp_key){pk_of(arena, &session_ids[i]), SK};
-		if (keys[i].pk == NULL)
-			return MP_NOMEM;
-	}
-	enum mp_rc rc = mp_store_batch_get(db->store, keys, count, arena, items);
+	enum mp_rc rc =
+		mp_store_get_by_ids(db->store, session_ids, count, pk_of, SK, arena, &items);
 	for (size_t i = 0; rc == MP_OK && i < count; i++)
 		out_signed_out[i] = items[i] != NULL;
 	return rc;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "store/by_id.h"
 
 /*
  * The table of the user service (session_db.c and key_db.c describe their own rows):
@@ -317,18 +318,11 @@ static enum mp_rc find_rows(const struct user_db *db, struct mp_arena *arena,
 enum mp_rc user_db_get_many(const struct user_db *db, struct mp_arena *arena,
 	const struct mp_id *ids, size_t ids_count, struct user *out_users, size_t *out_count)
 {
-	struct mp_item **items = mp_arena_array(arena, ids_count, sizeof(struct mp_item *));
-	struct mp_key *keys = mp_arena_array(arena, ids_count, sizeof(struct mp_key));
+	struct mp_item **items = NULL;
 	size_t count = 0;
 
-	if (items == NULL || keys == NULL)
-		return MP_NOMEM;
-	for (size_t i = 0; i < ids_count; i++) {
-		keys[i] = (struct mp_key){user_pk(arena, &ids[i]), SK_PROFILE};
-		if (keys[i].pk == NULL)
-			return MP_NOMEM;
-	}
-	enum mp_rc rc = mp_store_batch_get(db->store, keys, ids_count, arena, items);
+	enum mp_rc rc =
+		mp_store_get_by_ids(db->store, ids, ids_count, user_pk, SK_PROFILE, arena, &items);
 	for (size_t i = 0; rc == MP_OK && i < ids_count; i++) {
 		if (items[i] != NULL)
 			rc = read_profile(items[i], &out_users[count++]);
