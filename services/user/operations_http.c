@@ -12,7 +12,7 @@ enum mp_rc post_republish(struct mp_request *req, struct mp_response *res, void 
 	const char *next = NULL;
 	struct mp_json_reader r;
 	json_t *body = NULL;
-	struct mp_id *users = NULL;
+	struct user *users = NULL;
 	size_t told = 0;
 	int failed = 0;
 
@@ -34,7 +34,7 @@ enum mp_rc post_republish(struct mp_request *req, struct mp_response *res, void 
 		return rc;
 	json_t *ids = json_array();
 	for (size_t i = 0; i < told; i++)
-		failed |= json_array_append_new(ids, json_string(users[i].text));
+		failed |= json_array_append_new(ids, json_string(users[i].id.text));
 	json_t *json = json_object();
 	failed |= mp_json_set_int(json, "told", (int64_t)told);
 	failed |= json_object_set_new(json, "users", ids);

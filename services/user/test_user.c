@@ -292,6 +292,62 @@ static void at_most_ten_are_found(void **state)
 	assert_int_equal(count, 5);
 }
 
+#define MANY 200 /* several pages */
+
+static void enter_many(struct fixture *f)
+{
+	for (int i = 0; i < MANY; i++) {
+		struct user_index index = {.texts_count = 0};
+		struct user user = {.id = mp_id_new(f->now_ms), .version = 1};
+
+		(void)snprintf(index.folded_name, sizeof(index.folded_name), "u%d", i);
+		(void)snprintf(user.user_name, sizeof(user.user_name), "u%d", i);
+		assert_int_equal(
+			user_db_insert(&f->db, f->arena, &user, &index, f->passwords.nobody),
+			MP_OK);
+	}
+}
+
+static void all_users_are_told_again_page_by_page(void **state)
+{
+	struct fixture *f = *state;
+	bool told[MANY] = {false};
+	const char *cursor = NULL;
+	size_t total = 0;
+
+	enter_many(f);
+	do {
+		struct user *users = NULL;
+		size_t count = 0;
+
+		assert_int_equal(user_db_tell_again(&f->db, f->arena, cursor, f->now_ms, &users,
+					 &count, &cursor),
+			MP_OK);
+		for (size_t i = 0; i < count; i++) {
+			bool *was_told = &told[atoi(users[i].user_name + 1)];
+			assert_false(*was_told);
+			*was_told = true;
+		}
+		total += count;
+	} while (cursor != NULL);
+	assert_int_equal(total, MANY);
+	json_t *events = fixture_events(f, "user.registered");
+	assert_int_equal(json_array_size(events), MANY); /* under the same ids */
+	json_decref(events);
+}
+
+static void a_cursor_of_something_else_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct user *users = NULL;
+	const char *cursor = NULL;
+	size_t count = 0;
+
+	assert_int_equal(
+		user_db_tell_again(&f->db, f->arena, "PROFILE", f->now_ms, &users, &count, &cursor),
+		MP_INVALID);
+}
+
 static void an_event_without_address_says_null(void **state)
 {
 	struct fixture *f = *state;
@@ -323,6 +379,8 @@ int main(void)
 		TEST(people_are_found_by_the_beginning_of_a_name),
 		TEST(a_new_name_is_found_and_the_old_one_is_not),
 		TEST(at_most_ten_are_found),
+		TEST(all_users_are_told_again_page_by_page),
+		TEST(a_cursor_of_something_else_is_refused),
 		TEST(an_event_without_address_says_null),
 	};
 

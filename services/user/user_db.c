@@ -15,17 +15,19 @@
  *	USER#<id>              PASSWORD        hash (argon2id, with its settings), changed_at (ms)
  *	NAME#<folded name>     USER            user_id: the claim that makes user names unique
  *	SEARCH#<3 characters>  <text>#<id>     user_id: the user has a folded name <text>
+ *	USERS                  <id>            nothing: all users, in order of their ids
  *
  * A search row follows from its key alone, so writing it again is harmless. Users are never
  * removed.
  */
 #define FORMAT 1 /* of each of these kinds */
+#define PK_USERS "USERS"
 #define SK_PROFILE "PROFILE"
 #define SK_PASSWORD "PASSWORD"
 #define SK_NAME "USER"
 #define UTF8_LAST "\xf4\x8f\xbf\xbf" /* U+10FFFF: after every text with this prefix */
 #define SEARCH_PAGE 40
-#define TELL_PAGE 90
+#define TELL_PAGE 90 /* an event's row for each is one operation of a transaction */
 #define SEARCH_PAGES_MAX 5
 
 static const char *user_pk(struct mp_arena *arena, const struct mp_id *id)
@@ -147,6 +149,7 @@ enum mp_rc user_db_insert(const struct user_db *db, struct mp_arena *arena, cons
 	size_t claim = mp_txn_insert(&txn, name_item(arena, index->folded_name, &user->id));
 	(void)mp_txn_insert(&txn, profile_item(arena, user));
 	(void)mp_txn_insert(&txn, password_item(arena, &user->id, password, user->created_at_ms));
+	(void)mp_txn_insert(&txn, mp_item_new(arena, PK_USERS, user->id.text, FORMAT));
 	add_search_rows(&txn, &user->id, index, NULL);
 	add_event(db, &txn, "user.registered", user, user->created_at_ms);
 
@@ -349,43 +352,44 @@ enum mp_rc user_db_search(const struct user_db *db, struct mp_arena *arena,
 
 /* --- telling again --- */
 
-static bool is_profile(const struct mp_item *item)
+static enum mp_rc read_ids(const struct mp_page *page, struct mp_id *out_ids)
 {
-	return strncmp(item->pk, "USER#", 5) == 0 && strcmp(item->sk, SK_PROFILE) == 0;
+	for (size_t i = 0; i < page->count; i++) {
+		if (!mp_id_parse(page->items[i]->sk, &out_ids[i]))
+			return MP_CORRUPT;
+	}
+	return MP_OK;
 }
 
 enum mp_rc user_db_tell_again(const struct user_db *db, struct mp_arena *arena, const char *cursor,
-	int64_t now_ms, struct mp_id **out_users, size_t *out_told, const char **out_cursor)
+	int64_t now_ms, struct user **out_users, size_t *out_told, const char **out_cursor)
 {
-	struct mp_id *users = mp_arena_array(arena, TELL_PAGE, sizeof(*users));
-	const char *next = NULL;
+	const struct mp_query query = {.pk = PK_USERS, .after = cursor, .limit = TELL_PAGE};
+	struct user *users = mp_arena_array(arena, TELL_PAGE, sizeof(*users));
+	struct mp_id ids[TELL_PAGE];
 	struct mp_page page;
 	struct mp_txn txn;
-	size_t told = 0;
+	size_t count = 0;
 
-	/* A row for each is one operation: a page is no longer than a transaction may be. */
-	enum mp_rc rc = users == NULL ? MP_NOMEM
-				      : mp_store_scan(db->store, 0, 1, cursor, TELL_PAGE, arena,
-						&page, &next);
+	if (users == NULL)
+		return MP_NOMEM;
+	if (cursor != NULL && !mp_id_parse(cursor, &ids[0]))
+		return MP_INVALID;
+	enum mp_rc rc = mp_store_query(db->store, &query, arena, &page);
+	if (rc == MP_OK)
+		rc = read_ids(&page, ids);
+	if (rc == MP_OK)
+		rc = user_db_get_many(db, arena, ids, page.count, users, &count);
 	if (rc != MP_OK)
 		return rc;
 	mp_txn_begin(&txn, db->store, arena);
-	for (size_t i = 0; i < page.count; i++) {
-		struct user user;
-
-		if (!is_profile(page.items[i]))
-			continue;
-		rc = read_profile(page.items[i], &user);
-		if (rc != MP_OK)
-			return rc;
-		add_event(db, &txn, "user.registered", &user, now_ms);
-		users[told++] = user.id;
-	}
+	for (size_t i = 0; i < count; i++)
+		add_event(db, &txn, "user.registered", &users[i], now_ms);
 	rc = mp_txn_commit(&txn, NULL);
 	if (rc != MP_OK)
 		return rc;
 	*out_users = users;
-	*out_told = told;
-	*out_cursor = next;
+	*out_told = count;
+	*out_cursor = page.more ? page.last_sk : NULL;
 	return MP_OK;
 }

@@ -24,7 +24,7 @@ enum mp_rc user_db_insert(const struct user_db *db, struct mp_arena *arena, cons
  * is in out_users, in the arena.
  */
 enum mp_rc user_db_tell_again(const struct user_db *db, struct mp_arena *arena, const char *cursor,
-	int64_t now_ms, struct mp_id **out_users, size_t *out_told,
+	int64_t now_ms, struct user **out_users, size_t *out_told,
 	const char **out_cursor) MP_MUST_CHECK;
 
 /*
