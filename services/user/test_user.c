@@ -324,9 +324,11 @@ static void all_users_are_told_again_page_by_page(void **state)
 					 &count, &cursor),
 			MP_OK);
 		for (size_t i = 0; i < count; i++) {
-			bool *was_told = &told[atoi(users[i].user_name + 1)];
-			assert_false(*was_told);
-			*was_told = true;
+			int64_t n = -1;
+			assert_int_equal(mp_text_to_int(users[i].user_name + 1, &n), MP_OK);
+			assert_in_range(n, 0, MANY - 1);
+			assert_false(told[n]);
+			told[n] = true;
 		}
 		total += count;
 	} while (cursor != NULL);

@@ -9,6 +9,7 @@ import re
 import subprocess
 import urllib.request
 import uuid
+from datetime import date, timedelta
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 
@@ -20,6 +21,7 @@ from iam import Call, Iam, judge, rules_of
 from local_system import ROOT, LocalSystem
 from test_journeys import *  # noqa: F401,F403 (each journey is a test here, too)
 from test_journeys import fund
+from test_mpctl import done
 from test_replicas import Replica
 
 SERVICES = ("user", "wallet", "payment", "billing", "email")
@@ -73,6 +75,11 @@ class Tables:
                 "ExpressionAttributeValues": {":p": {"S": "KEYS"}}})["Items"]:
             row["changed_at"]["N"] = str(int(row["changed_at"]["N"]) - DAY_MS)
             self.call("PutItem", {"TableName": "moneypal-user", "Item": row})
+
+    def count_people(self):
+        return self.call("Scan", {
+            "TableName": "moneypal-user", "Select": "COUNT", "FilterExpression": "sk = :s",
+            "ExpressionAttributeValues": {":s": {"S": "PROFILE"}}})["Count"]
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +141,13 @@ def test_what_stands_still_is_looked_at_again_later(moneypal):
     moneypal.kill_and_wait("email")  # which makes the folder
     for service in ("payment", "billing"):
         wait_for(lambda name=service: was_moved(moneypal, name), bool, f"{service}'s work put off", 90)
+
+
+def test_all_people_are_told_again_though_no_service_may_look_through_its_table(moneypal):
+    assert done(moneypal, "republish", "users") == (
+        f"{moneypal.tables.count_people()} users told again.\n")
+    told = done(moneypal, "republish", "notices", "--from", str(date.today() - timedelta(days=1)))
+    assert re.search(r"^[1-9]\d* credits told again.$", told, re.M), told
 
 
 NOBODIES = [f"user:{uuid.uuid4()}" for _ in range(16)]
