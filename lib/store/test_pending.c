@@ -43,7 +43,7 @@ static void it_holds_as_many_keys_as_it_was_made_for(void **state)
 	enum {
 		MANY = 5000
 	};
-	static char keys[MANY][8];
+	static char keys[MANY][16];
 	struct mp_pending pending = {.slots = NULL};
 	int64_t version;
 
