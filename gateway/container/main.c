@@ -41,7 +41,8 @@ static const struct mp_setting settings_table[] = {
 	{"GATEWAY_RATE", MP_SETTING_INT, "100", FIELD(rate), .min = 1, .max = 1000000,
 		.help = "requests per second and client address"},
 	{"GATEWAY_SIGN_ON_RATE", MP_SETTING_INT, "2", FIELD(sign_on_rate), .min = 1, .max = 1000000,
-		.help = "POST /v1/users and /v1/sessions, per second and client address"},
+		.help = "registrations, log-ons and password changes, per second and client "
+			"address"},
 	{"GATEWAY_TRUSTED", MP_SETTING_TEXT, "", FIELD(trusted),
 		.help = "load balancers in front, as addresses or networks with commas between"},
 	{"GATEWAY_TEMPLATES", MP_SETTING_TEXT, "/etc/moneypal", FIELD(templates),

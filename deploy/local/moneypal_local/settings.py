@@ -45,7 +45,7 @@ class Settings:
     bind: str = "127.0.0.1"
     build: Path = ROOT / "build"
     requests_per_s: int = 100  # per client address, at the gateway
-    sign_ons_per_s: int = 2  # POST /v1/users and POST /v1/sessions, per client address
+    sign_ons_per_s: int = 2  # registrations, log-ons, password changes; per client address
     store: str = "rocksdb"
     cache: Path = Path("/nonexistent")  # where DynamoDB Local was fetched to
     dynamodb: str = ""  # the address of another DynamoDB, which is then not started here
