@@ -138,7 +138,7 @@ enum mp_rc post_session(struct mp_request *req, struct mp_response *res, void *c
 		return rc;
 	job->req = req;
 	job->app = app;
-	throttle_try_init(&job->try, job->user_name, mp_request_address(req));
+	throttle_try_init(&job->try, THROTTLE_NAME, job->user_name, mp_request_address(req));
 	mp_request_detach(req);
 	rc = lane_submit(app->lane, run_logging_on, job);
 	return rc == MP_OK ? MP_PENDING : rc;
@@ -199,8 +199,6 @@ enum mp_rc delete_sessions(struct mp_request *req, struct mp_response *res, void
 struct changing_password {
 	struct mp_request *req;
 	struct user_app *app;
-	struct mp_id user_id;
-	struct mp_id session_id;
 	const char *current;
 	const char *fresh;
 	struct throttle_try try;
@@ -212,16 +210,19 @@ static enum mp_rc change_password_and_answer(struct changing_password *job)
 	struct mp_arena *arena = mp_request_arena(job->req);
 	struct mp_response *res = mp_request_response(job->req);
 	const int64_t now_ms = mp_clock_ms();
+	struct mp_id user_id, session_id;
 	int64_t wait_s = 0;
 
-	enum mp_rc rc =
-		throttle_begin(app->db.store, &app->throttle, arena, &job->try, now_ms, &wait_s);
+	enum mp_rc rc = caller_in_session(job->req, app, &user_id, &session_id);
+	if (rc == MP_OK)
+		rc = throttle_begin(
+			app->db.store, &app->throttle, arena, &job->try, now_ms, &wait_s);
 	if (rc == MP_TOO_MANY)
 		return refuse_for(job->req, res, wait_s);
 	if (rc != MP_OK)
 		return rc;
-	rc = session_change_password(&app->db, &app->passwords, arena, &job->user_id,
-		&job->session_id, job->current, job->fresh, now_ms);
+	rc = session_change_password(&app->db, &app->passwords, arena, &user_id, &session_id,
+		job->current, job->fresh, now_ms);
 	throttle_end(app->db.store, &app->throttle, arena, &job->try, now_ms, rc);
 	if (rc == MP_UNAUTHENTICATED) { /* the token is fine: a field is not */
 		const struct mp_field_errors *errors = mp_request_field_errors(job->req);
@@ -257,18 +258,19 @@ enum mp_rc post_password(struct mp_request *req, struct mp_response *res, void *
 {
 	struct user_app *app = ctx;
 	struct changing_password *job = mp_arena_alloc(mp_request_arena(req), sizeof(*job));
+	struct mp_id user_id;
 
 	if (job == NULL)
 		return MP_NOMEM;
-	enum mp_rc rc = caller_in_session(req, app, &job->user_id, &job->session_id);
+	enum mp_rc rc = caller_id(req, &user_id);
 	if (rc == MP_OK)
 		rc = passwords_from_request(req, job);
 	if (rc != MP_OK)
 		return rc;
 	job->req = req;
 	job->app = app;
-	/* Whoever has a token and not the password: guessed at by id, apart from the log-on's. */
-	throttle_try_init(&job->try, job->user_id.text, mp_request_address(req));
+	/* By id: whoever guesses at the log-on does not slow down the change, nor the other way. */
+	throttle_try_init(&job->try, THROTTLE_ID, user_id.text, mp_request_address(req));
 	mp_request_detach(req);
 	rc = lane_submit(app->lane, run_changing_password, job);
 	return rc == MP_OK ? MP_PENDING : rc;

@@ -30,6 +30,11 @@ static void a_bucket_is_emptied_and_refills(void **state)
 		{900000, true, 0},
 		{900000, true, 0},
 		{900001, false, 5999},
+		{899000, false, 7000}, /* another replica's clock */
+		{1000, true, 0},       /* one that had been far ahead */
+		{1000, true, 0},
+		{1000, true, 0},
+		{1000, false, 6000},
 	};
 	int64_t full_at_ms = 0;
 	int wrong = 0;
@@ -68,13 +73,13 @@ static void a_network_is_an_address_or_half_of_one(void **state)
 /* --- over a store --- */
 
 /* One try that ends so; its wait in seconds, or 0. */
-static int64_t guess(
-	struct fixture *f, const char *name, const char *address, int64_t at_ms, enum mp_rc outcome)
+static int64_t guess_at(struct fixture *f, enum throttle_kind kind, const char *name,
+	const char *address, int64_t at_ms, enum mp_rc outcome)
 {
 	struct throttle_try try;
 	int64_t wait_s = 0;
 
-	throttle_try_init(&try, name, address);
+	throttle_try_init(&try, kind, name, address);
 	enum mp_rc rc =
 		throttle_begin(f->store, &policy, f->arena, &try, f->now_ms + at_ms, &wait_s);
 	if (rc == MP_TOO_MANY)
@@ -82,6 +87,12 @@ static int64_t guess(
 	assert_int_equal(rc, MP_OK);
 	throttle_end(f->store, &policy, f->arena, &try, f->now_ms + at_ms, outcome);
 	return 0;
+}
+
+static int64_t guess(
+	struct fixture *f, const char *name, const char *address, int64_t at_ms, enum mp_rc outcome)
+{
+	return guess_at(f, THROTTLE_NAME, name, address, at_ms, outcome);
 }
 
 static int64_t wrong_guesses(struct fixture *f, const char *name, const char *address, int count)
@@ -146,6 +157,19 @@ static void a_person_at_home_is_not_locked_out_by_others(void **state)
 	assert_int_equal(guess(f, "ada", "192.0.2.1", MINUTE_MS, MP_OK), 0);
 }
 
+/* Anyone can log on under the text of a person's id; only the person changes that password. */
+static void guesses_at_a_name_that_is_an_id_take_nothing_from_the_ids_bucket(void **state)
+{
+	static const char id[] = "01a20628-57e9-75de-9284-f2e89100d63d";
+	struct fixture *f = *state;
+
+	assert_true(wrong_guesses(f, id, "203.0.113.9", 4) > 0);
+	for (int i = 0; i < policy.name.burst; i++)
+		assert_int_equal(
+			guess_at(f, THROTTLE_ID, id, "192.0.2.1", 0, MP_UNAUTHENTICATED), 0);
+	assert_true(guess_at(f, THROTTLE_ID, id, "192.0.2.1", 0, MP_OK) > 0);
+}
+
 static void what_was_taken_is_stored(void **state)
 {
 	struct fixture *f = *state;
@@ -154,12 +178,12 @@ static void what_was_taken_is_stored(void **state)
 
 	/* Of many tries at once no more begin than the bucket has, whatever comes of them. */
 	for (int i = 0; i < 3; i++) {
-		throttle_try_init(&try, "ada", "192.0.2.1");
+		throttle_try_init(&try, THROTTLE_NAME, "ada", "192.0.2.1");
 		assert_int_equal(
 			throttle_begin(f->store, &policy, f->arena, &try, f->now_ms, &wait_s),
 			MP_OK);
 	}
-	throttle_try_init(&try, "ada", "192.0.2.1");
+	throttle_try_init(&try, THROTTLE_NAME, "ada", "192.0.2.1");
 	assert_int_equal(
 		throttle_begin(f->store, &policy, f->arena, &try, f->now_ms, &wait_s), MP_TOO_MANY);
 	assert_int_equal(wait_s, 6);
@@ -176,6 +200,7 @@ int main(void)
 		TEST(guesses_at_a_name_are_slowed_down_wherever_they_come_from),
 		TEST(guesses_from_a_network_are_slowed_down_whomever_they_are_at),
 		TEST(a_person_at_home_is_not_locked_out_by_others),
+		TEST(guesses_at_a_name_that_is_an_id_take_nothing_from_the_ids_bucket),
 		TEST(what_was_taken_is_stored),
 	};
 

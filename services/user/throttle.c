@@ -25,8 +25,10 @@ bool throttle_take(const struct throttle_rate *rate, int64_t now_ms, int64_t *fu
 	int64_t *reterr_wait_ms)
 {
 	assert(rate->burst > 0 && rate->refill_ms > 0);
-	const int64_t full_at = (*full_at_ms > now_ms ? *full_at_ms : now_ms) + rate->refill_ms;
-	const int64_t wait_ms = full_at - now_ms - rate->burst * rate->refill_ms;
+	const int64_t whole_ms = rate->burst * rate->refill_ms; /* an empty one is full again in */
+	const bool is_full = *full_at_ms <= now_ms || *full_at_ms - now_ms > 2 * whole_ms;
+	const int64_t full_at = (is_full ? now_ms : *full_at_ms) + rate->refill_ms;
+	const int64_t wait_ms = full_at - now_ms - whole_ms;
 
 	if (wait_ms > 0) {
 		*reterr_wait_ms = wait_ms;
@@ -56,7 +58,7 @@ void throttle_network(const char *address, char out_network[64])
 
 /* --- one try --- */
 
-/* kind keeps names, networks and pairs apart, whatever is in them. */
+/* kind keeps names, ids, networks and pairs apart, whatever is in them. */
 static void hash_of(
 	const char *kind, const char *first, const char *second, char out[MP_SHA256_HEX_SIZE])
 {
@@ -67,7 +69,8 @@ static void hash_of(
 	mp_sha256_hex(text, strlen(text), out);
 }
 
-void throttle_try_init(struct throttle_try *try, const char *subject, const char *address)
+void throttle_try_init(
+	struct throttle_try *try, enum throttle_kind kind, const char *subject, const char *address)
 {
 	char folded[USER_NAME_MAX + 1] = "";
 	char network[64];
@@ -79,7 +82,7 @@ void throttle_try_init(struct throttle_try *try, const char *subject, const char
 	}
 	assert(strlen(subject) <= PASSWORD_BYTES_MAX);
 	throttle_network(address, network);
-	hash_of("name", subject, "", try->name);
+	hash_of(kind == THROTTLE_NAME ? "name" : "id", subject, "", try->name);
 	hash_of("network", network, "", try->network);
 	hash_of("pair", try->name, try->network, try->pair);
 }

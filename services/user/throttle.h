@@ -37,8 +37,14 @@ struct throttle_try {
 	bool known;
 };
 
-/* subject: a user name as it was sent, or anything else that is guessed at. */
-void throttle_try_init(struct throttle_try *try, const char *subject, const char *address);
+/* What is guessed at: its buckets are apart from those of another kind, whatever the text. */
+enum throttle_kind {
+	THROTTLE_NAME, /* a user name as it was sent, by anyone */
+	THROTTLE_ID,   /* a user's id, by who has a token of theirs */
+};
+
+void throttle_try_init(struct throttle_try *try, enum throttle_kind kind, const char *subject,
+	const char *address);
 
 /*
  * Before the password is looked at. MP_TOO_MANY: not now, but in *reterr_wait_s (1 or more).
@@ -60,6 +66,8 @@ void throttle_end(struct mp_store *store, const struct throttle_policy *policy,
 /*
  * Takes one try from a bucket, of which *full_at_ms alone is kept: when it will be full again,
  * 0 or any time past for a full one. False: there is none left; *reterr_wait_ms until there is.
+ * One that would be full much later than an empty one was stored by a clock that ran ahead and came
+ * back: it counts as full, rather than to refuse people until then.
  */
 bool throttle_take(const struct throttle_rate *rate, int64_t now_ms, int64_t *full_at_ms,
 	int64_t *reterr_wait_ms);

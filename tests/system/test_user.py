@@ -353,6 +353,17 @@ def test_a_wrong_change_of_password_changes_nothing(service, name, body, wrong):
     assert service.log_on(name).status_code == 201
 
 
+def test_a_change_of_password_by_who_signed_out_is_refused_where_it_may_wait(service, name):
+    service.register(name)
+    token = service.log_on(name).json()["access_token"]
+    assert service.call("DELETE", "/v1/sessions", headers=bearer(token)).status_code == 204
+    # What the body alone decides comes first: the store is not asked on the network's thread.
+    assert problem_of(service.change_password(token, PASSWORD, "short")) == "invalid"
+    answer = service.change_password(token, PASSWORD, "an even longer horse")
+    assert (answer.status_code, problem_of(answer)) == (401, "session_ended")
+    assert service.log_on(name).status_code == 201
+
+
 def test_many_changes_of_password_at_once_are_one_after_the_other(service, name):
     service.register(name)
     tokens = [service.log_on(name).json()["access_token"] for _ in range(6)]
