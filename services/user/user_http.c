@@ -245,6 +245,9 @@ static enum mp_rc people_to_response(
 	return mp_response_list(res, items, NULL);
 }
 
+#define TEXT_OF(constant) TEXT_AS_IT_IS(constant)
+#define TEXT_AS_IT_IS(text) #text
+
 static enum mp_rc refuse_query(struct mp_request *req, const char *field, const char *fault)
 {
 	const struct mp_field_errors *errors = mp_request_field_errors(req);
@@ -264,7 +267,9 @@ static enum mp_rc search_people(
 	if (text != NULL)
 		rc = user_search(&app->db, mp_request_arena(req), text, users, &count);
 	if (rc == MP_INVALID)
-		return refuse_query(req, "query", "must have at least 3 characters");
+		return refuse_query(req, "query",
+			"must have " TEXT_OF(SEARCH_CHARS_MIN) " to " TEXT_OF(
+				SEARCH_CHARS_MAX) " characters");
 	if (rc != MP_OK)
 		return rc;
 	return people_to_response(users, count, res);

@@ -481,7 +481,9 @@ def test_people_are_found_by_names_only(service, name):
     assert search(f"{family}x@example.com").json()["items"] == []
     for query in ("", "ab", "  a  ", "é" * 130):
         answer = search(query)
-        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "query")
+        assert answer.status_code == 422
+        assert answer.json()["errors"] == [
+            {"field": "query", "message": "must have 3 to 129 characters"}]
     assert service.call("GET", "/v1/users", headers=bearer(token)).status_code == 422
 
 

@@ -29,7 +29,7 @@ function Who({ person }: { person: Person }) {
 function Found({ query, onChoose }: { query: string; onChoose: (person: Person) => void }) {
 	const me = useMe();
 	const found = useQuery(peopleQuery(query));
-	if (query.length < QUERY_CHARS_MIN)
+	if ([...query].length < QUERY_CHARS_MIN)
 		return (
 			<Text c="dimmed" size="sm" mt={8}>
 				Type at least {QUERY_CHARS_MIN} letters of a name or user name.
