@@ -193,6 +193,8 @@ bool clients_scopes_within(const char *wanted, const char *granted)
 {
 	bool any = false;
 
+	if (strlen(wanted) > CLIENT_SCOPES_MAX)
+		return false;
 	wanted += strspn(wanted, " ");
 	while (*wanted != '\0') {
 		size_t len = strcspn(wanted, " ");

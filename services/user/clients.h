@@ -28,7 +28,10 @@ void clients_free(struct clients *clients);
 enum mp_rc clients_authenticate(const struct clients *clients, const char *id, const char *secret,
 	const char **out_scopes) MP_MUST_CHECK;
 
-/* True when each of wanted's scopes (separated by spaces, at least one) is in granted. Pure. */
+/*
+ * True when each of wanted's scopes (separated by spaces, at least one) is in granted, and a token
+ * has room for all: CLIENT_SCOPES_MAX. Pure.
+ */
 bool clients_scopes_within(const char *wanted, const char *granted);
 
 #endif

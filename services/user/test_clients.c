@@ -87,6 +87,7 @@ static void wrong_files_are_refused_in_a_sentence_without_secrets(void **state)
 
 static void wanted_scopes_must_be_granted(void **state)
 {
+#define THRICE(text) text " " text " " text
 	static const struct {
 		const char *wanted;
 		const char *granted;
@@ -103,6 +104,9 @@ static void wanted_scopes_must_be_granted(void **state)
 		{"a c", "a b", false},
 		{"a", "ab", false},
 		{"ab", "a", false},
+		{"a a a", "a", true},
+		/* No token has room for it: */
+		{THRICE(THRICE("wallet:transfer")), "wallet:transfer", false},
 	};
 	int wrong = 0;
 

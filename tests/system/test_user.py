@@ -614,6 +614,7 @@ def test_services_get_tokens_for_their_secrets(service, name):
     ({"scope": "wallet:transfer"}, 400, "invalid_scope"),
     ({"scope": "user:read wallet:transfer"}, 400, "invalid_scope"),
     ({"scope": ""}, 400, "invalid_scope"),
+    ({"scope": " ".join(["user:read"] * 13)}, 400, "invalid_scope"),  # more than a token has room for
     ({"scope": ["user:read", "user:read"]}, 400, "invalid_request"),
 ])
 def test_services_are_refused_as_oauth_has_it(service, more, status, error):
