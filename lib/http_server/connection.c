@@ -124,7 +124,7 @@ static enum MHD_Result answer_now(struct mp_request *req, enum mp_rc rc)
 /* The finisher may still be writing to an abandoned request, so nothing of it is looked at. */
 static enum MHD_Result answer_abandoned(struct mp_request *req)
 {
-	enum MHD_Result queued = MHD_queue_response(req->conn->mhd, 503, req->server->unavailable);
+	enum MHD_Result queued = MHD_queue_response(req->conn->mhd, 503, req->server->abandoned);
 
 	leave_dispatched(req);
 	return queued;

@@ -197,8 +197,8 @@ struct mp_http_server {
 	struct pool *pool;
 	struct acceptor acceptor;
 	pthread_mutex_t streams_mutex;
-	struct mp_stream *streams;	  /* those that have a connection */
-	struct MHD_Response *unavailable; /* says 503 without needing memory */
+	struct mp_stream *streams;	/* those that have a connection */
+	struct MHD_Response *abandoned; /* says 503 without needing memory */
 	atomic_bool closing;
 	atomic_uint requests;	/* begun and not yet sent */
 	atomic_uint dispatched; /* given to a handler or refused, not yet queued for sending */
@@ -251,7 +251,7 @@ void http_settle(struct mp_request *req, enum mp_rc rc); /* res is an answer aft
 
 /* response.c */
 enum MHD_Result http_send(struct mp_request *req);
-struct MHD_Response *http_unavailable_new(void);
+struct MHD_Response *http_abandoned_new(void);
 void http_response_begin(struct mp_request *req);
 bool http_response_has(const struct mp_response *res, const char *name);
 

@@ -29,7 +29,7 @@ static const struct problem {
 	{MP_UNAVAILABLE, 503, "unavailable",
 		"The service cannot do this now; nothing was done; try again.", "1"},
 	{MP_UNKNOWN, 503, "unknown_outcome",
-		"It is not known whether this was done: repeat it with the same Idempotency-Key.",
+		"It is not known whether this was done: see whether it was before you repeat it.",
 		"1"},
 	{MP_CORRUPT, 500, "internal", "Something is wrong here; it has been logged.", NULL},
 	{MP_BUG, 500, "internal", "Something is wrong here; it has been logged.", NULL},
@@ -115,15 +115,30 @@ static enum mp_rc add_headers(struct mp_request *req, enum mp_rc rc, const char 
 }
 
 /* Without memory for the problem itself: a body that is always there. */
-static void settle_poorly(struct mp_request *req)
+static void settle_poorly(struct mp_request *req, enum mp_rc rc)
 {
-	static const char body[] =
+	static const char busy[] =
 		"{\"type\":\"/problems/busy\",\"title\":\"Busy\",\"status\":503}";
+	static const char unknown[] = "{\"type\":\"/problems/unknown_outcome\","
+				      "\"title\":\"Unknown outcome\",\"status\":503}";
 
 	req->res.status = 503;
 	req->res.content_type = "application/problem+json";
-	req->res.body = body;
-	req->res.body_len = sizeof(body) - 1;
+	req->res.body = rc == MP_UNKNOWN ? unknown : busy;
+	req->res.body_len = strlen(req->res.body);
+}
+
+static const char *detail_of(
+	const struct mp_request *req, const struct problem *problem, enum mp_rc rc)
+{
+	if (req->problem_detail != NULL)
+		return req->problem_detail;
+	if (rc == MP_INVALID && req->errors != NULL)
+		return "Some fields are wrong.";
+	if (rc == MP_UNKNOWN && req->route->spec->key != MP_KEY_NONE)
+		return "It is not known whether this was done: repeat it with the same "
+		       "Idempotency-Key.";
+	return problem->detail;
 }
 
 static void settle_problem(struct mp_request *req, enum mp_rc rc)
@@ -131,14 +146,12 @@ static void settle_problem(struct mp_request *req, enum mp_rc rc)
 	const struct problem *problem = problem_of(rc);
 	unsigned status = req->problem_status != 0 ? req->problem_status : problem->status;
 	const char *name = req->problem_name != NULL ? req->problem_name : problem->name;
-	const char *detail = req->problem_detail != NULL ? req->problem_detail : problem->detail;
+	const char *detail = detail_of(req, problem, rc);
 
-	if (req->problem_detail == NULL && rc == MP_INVALID && req->errors != NULL)
-		detail = "Some fields are wrong.";
 	if (mp_response_json(&req->res, status, problem_to_json(req, status, name, detail)) !=
 			MP_OK ||
 		add_headers(req, rc, problem->retry_after_s) != MP_OK) {
-		settle_poorly(req);
+		settle_poorly(req, rc);
 		return;
 	}
 	req->res.content_type = "application/problem+json";

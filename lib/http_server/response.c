@@ -172,11 +172,12 @@ enum MHD_Result http_send(struct mp_request *req)
 	return queued;
 }
 
-struct MHD_Response *http_unavailable_new(void)
+struct MHD_Response *http_abandoned_new(void)
 {
 	static const char body[] =
-		"{\"type\":\"/problems/unavailable\",\"title\":\"Unavailable\",\"status\":503,"
-		"\"detail\":\"The service is restarting; repeat with the same Idempotency-Key.\"}";
+		"{\"type\":\"/problems/unknown_outcome\",\"title\":\"Unknown outcome\","
+		"\"status\":503,"
+		"\"detail\":\"The service is restarting: it is not known whether this was done.\"}";
 	struct MHD_Response *out = MHD_create_response_from_buffer(
 		sizeof(body) - 1, (void *)(uintptr_t)body, MHD_RESPMEM_PERSISTENT);
 

@@ -120,8 +120,8 @@ static enum mp_rc open_all(
 	server->config.listen = NULL; /* was borrowed for the call */
 	if (rc != MP_OK)
 		return rc;
-	server->unavailable = http_unavailable_new();
-	if (server->unavailable == NULL)
+	server->abandoned = http_abandoned_new();
+	if (server->abandoned == NULL)
 		return MP_NOMEM;
 	rc = http_pool_open(server->config.workers, server->config.queue_max, &server->pool);
 	if (rc == MP_OK)
@@ -204,8 +204,8 @@ void mp_http_server_close(struct mp_http_server *server, int drain_ms)
 		}
 	}
 	http_pool_free(server->pool);
-	if (server->unavailable != NULL)
-		MHD_destroy_response(server->unavailable);
+	if (server->abandoned != NULL)
+		MHD_destroy_response(server->abandoned);
 	(void)pthread_mutex_destroy(&server->streams_mutex);
 	free(server->networks);
 	free(server->routes);

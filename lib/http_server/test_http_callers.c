@@ -47,6 +47,11 @@ static enum mp_rc say_digest(struct mp_request *req, struct mp_response *res, vo
 				     key.key == NULL ? "(none)" : key.key, key.digest));
 }
 
+static enum mp_rc do_not_know(struct mp_request *req, struct mp_response *res, void *ctx)
+{
+	return MP_UNKNOWN;
+}
+
 static const struct mp_route routes[] = {
 	{.method = "GET", .path = "/user", .handler = say_subject, .auth = MP_AUTH_USER},
 	{.method = "GET",
@@ -71,6 +76,15 @@ static const struct mp_route routes[] = {
 		.handler = say_digest,
 		.auth = MP_AUTH_USER,
 		.key = MP_KEY_ACCEPTED},
+	{.method = "POST",
+		.path = "/unknown/with-key",
+		.handler = do_not_know,
+		.auth = MP_AUTH_USER,
+		.key = MP_KEY_ACCEPTED},
+	{.method = "POST",
+		.path = "/unknown/without",
+		.handler = do_not_know,
+		.auth = MP_AUTH_USER},
 };
 
 /* --- a verifier: the token says what comes of it --- */
@@ -216,6 +230,16 @@ static void idempotency_keys_are_demanded_and_bound_to_the_request(void **state)
 	assert_string_not_equal(first.body, other.body);
 }
 
+static void a_key_is_spoken_of_where_there_is_one(void **state)
+{
+	static const struct raw_row rows[] = {
+		{"POST", "/unknown/with-key", ADA, "", 503, "with the same Idempotency-Key."},
+		{"POST", "/unknown/without", ADA, "", 503, "see whether it was before you repeat"},
+	};
+
+	CHECK_ROWS(rows);
+}
+
 static void addresses_come_from_the_gateway_only(void **state)
 {
 	static const struct raw_row rows[] = {
@@ -237,6 +261,7 @@ int main(void)
 		cmocka_unit_test(tokens_are_demanded),
 		cmocka_unit_test(cookie_routes_demand_our_origin),
 		cmocka_unit_test(idempotency_keys_are_demanded_and_bound_to_the_request),
+		cmocka_unit_test(a_key_is_spoken_of_where_there_is_one),
 		cmocka_unit_test(addresses_come_from_the_gateway_only),
 	};
 

@@ -543,7 +543,7 @@ static void closing_answers_503_to_what_nobody_finished(void **state)
 	wait_for_detached(32);
 	mp_http_server_close(server, 20);
 	for (int i = 0; i < 32; i++) {
-		assert_answer(&raws[i], 503, "/problems/unavailable");
+		assert_answer(&raws[i], 503, "/problems/unknown_outcome");
 		raw_close(&raws[i]);
 	}
 	finish_all(); /* too late, and harmless */

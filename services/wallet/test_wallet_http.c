@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/crypto.h"
+#include "base/testing_alloc.h"
 #include "base/text.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -463,6 +464,70 @@ static const struct mp_map *outbox_data(void)
 	return data;
 }
 
+/* Sends a request while allocations fail from the nth on. False: no answer. */
+static bool call_without_memory(
+	long nth, const char *path, const char *body, struct raw_answer *answer)
+{
+	static struct raw raw;
+	char request[1024];
+
+	assert_int_equal(
+		mp_text_format(request, sizeof(request),
+			"POST %s HTTP/1.1\r\nHost: wallet\r\nAuthorization: Bearer transfer\r\n"
+			"Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+			path, strlen(body), body),
+		MP_OK);
+	raw_open(&raw, mp_http_server_port(server));
+	mp_alloc_fail_after(nth);
+	raw_send(&raw, request);
+	bool answered = raw_read(&raw, answer);
+	mp_alloc_fail_never();
+	raw_close(&raw);
+	return answered;
+}
+
+/* Whatever has no memory: "busy" says that nothing was done. The number of unknown outcomes. */
+static int assert_truth_without_memory(
+	const char *path, const char *before, const char *behind, int first_id)
+{
+	static struct raw_answer answer;
+	bool answered = false;
+	int unknown = 0;
+	json_t *json;
+
+	for (long n = 0; !answered || answer.status != 200; n++) {
+		char body[512];
+		char record[96];
+
+		assert_int_equal(
+			mp_text_format(body, sizeof(body),
+				"%s" TRANSFER("019370a0-0000-8000-8000-%012ld", FUND_ADA) "%s",
+				before, first_id + n, behind),
+			MP_OK);
+		assert_int_equal(
+			mp_text_format(record, sizeof(record),
+				"/v1/transfers/019370a0-0000-8000-8000-%012ld", first_id + n),
+			MP_OK);
+		answered = call_without_memory(n, path, body, &answer);
+		if (!answered || answer.status == 200)
+			continue;
+		assert_int_equal(answer.status, 503);
+		if (strstr(answer.body, "/problems/unknown_outcome") != NULL)
+			unknown++;
+		else
+			assert_int_equal(call("GET", record, "audit", NULL, &json), 404);
+	}
+	return unknown;
+}
+
+static void what_was_done_is_never_denied_for_lack_of_memory(void **state)
+{
+	assert_true(assert_truth_without_memory("/v1/transfers", "", "", 1000) > 0);
+	assert_true(assert_truth_without_memory(
+			    "/v1/transfers/batch", "{\"transfers\":[", "]}", 2000) > 0);
+	world_assert_sound(&world);
+}
+
 static void one_event_tells_all_credits_of_a_transfer(void **state)
 {
 	json_t *data = NULL;
@@ -573,6 +638,7 @@ int main(void)
 		HTTP_TEST(balances_and_statements_are_the_callers_own),
 		HTTP_TEST(the_audit_reports),
 		HTTP_TEST(a_store_that_cannot_write_is_told_and_repeatable),
+		HTTP_TEST(what_was_done_is_never_denied_for_lack_of_memory),
 		HTTP_TEST(one_event_tells_all_credits_of_a_transfer),
 		HTTP_TEST(what_was_credited_is_told_again_as_it_was),
 	};

@@ -225,12 +225,17 @@ static enum mp_rc answer(struct mp_request *req, struct mp_response *res, void *
 {
 	const struct job *job = ctx;
 
-	if (job->rc == MP_OK)
-		return job->is_batch ? answer_batch(res, job) : answer_one(res, job);
-	if (job->rc == MP_UNKNOWN)
+	enum mp_rc rc = job->rc;
+
+	if (rc == MP_OK) {
+		rc = job->is_batch ? answer_batch(res, job) : answer_one(res, job);
+		if (rc == MP_NOMEM)
+			rc = MP_UNKNOWN; /* to the caller: it was decided */
+	}
+	if (rc == MP_UNKNOWN)
 		mp_request_problem(req, "unknown_outcome",
 			"It is not known whether this was done: send it again with the same ids.");
-	return job->rc;
+	return rc;
 }
 
 /* On the committer's thread, which has others to decide. */
