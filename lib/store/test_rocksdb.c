@@ -378,7 +378,7 @@ static void a_read_of_many_items_sees_one_moment(void **state)
 	const struct mp_query query = {.pk = "ACCOUNT", .limit = ACCOUNTS};
 	struct mover m = {.store = must_open(f)};
 	struct mp_key keys[ACCOUNTS];
-	char names[ACCOUNTS][4];
+	char names[ACCOUNTS][16];
 	pthread_t threads[2];
 	struct mp_txn txn;
 	int wrong = 0;
