@@ -7,12 +7,17 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "deploy/local"))
+
+from moneypal_local import secret_files  # noqa: E402
+
 IMAGES = ("user", "wallet", "payment", "billing", "email", "gateway", "mpctl")
 DEPLOYMENTS = (*IMAGES[:-1], "wallet-audit")
 DIGEST = "sha256:" + "0" * 64
@@ -144,6 +149,19 @@ def test_the_workflow_undoes_a_rollout_that_does_not_serve_and_nothing_else():
     smoke = next(step for step in steps if step.get("run") == "tools/deploy smoke")
     assert undo["if"] == f"failure() && steps.{smoke['id']}.outcome == 'failure'"
     assert steps.index(undo) > steps.index(smoke)
+
+
+def test_a_credential_is_a_clients(tmp_path):
+    """Of another the user service has never heard: nobody is handed one."""
+    secret_files.make_clients(tmp_path)
+    clients = set(json.loads((tmp_path / "clients.json").read_text()))
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "clients.json", *(f"client_{name}" for name in clients)}
+    files = subprocess.run(["git", "ls-files", "deploy"], cwd=ROOT, text=True, check=True,
+                           capture_output=True).stdout.split()
+    handed = {name for file in files
+              for name in re.findall(r"\bclient[_-]([a-z]+)\b", (ROOT / file).read_text())}
+    assert handed == clients
 
 
 def test_a_release_is_pushed_once_and_signed_by_digest(machine):

@@ -77,6 +77,6 @@ export const SECRETS: Record<Service | typeof TOOL, readonly string[]> = {
   wallet: ['moneypal/amqp-url'],
   payment: ['moneypal/amqp-url', 'moneypal/client-payment', 'moneypal/stripe'],
   billing: ['moneypal/amqp-url', 'moneypal/client-billing'],
-  email: ['moneypal/amqp-url', 'moneypal/client-email', 'moneypal/smtp'],
+  email: ['moneypal/amqp-url', 'moneypal/smtp'],
   mpctl: ['moneypal/amqp-url', 'moneypal/client-mpctl'],
 };

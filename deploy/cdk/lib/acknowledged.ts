@@ -18,7 +18,7 @@ export function acknowledge(registry: Stack, data: Stack, broker: Stack, cluster
   };
   for (const role of ['Role-release', 'Role-deploy'])
     at(registry, role, nag('IAM5[Resource::*]'), 'ecr:GetAuthorizationToken has no resource to name.');
-  for (const secret of ['Broker', 'Client-billing', 'Client-payment', 'Client-email', 'Client-mpctl', 'Clients', 'Stripe', 'Smtp'])
+  for (const secret of ['Broker', 'Client-billing', 'Client-payment', 'Client-mpctl', 'Clients', 'Stripe', 'Smtp'])
     at(data, secret, nag('SMG4'), BY_HAND);
   at(broker, 'Url', nag('SMG4'), BY_HAND);
   for (const policy of ['Cluster', 'Compute', 'BlockStorage', 'LoadBalancing', 'Networking'])

@@ -35,7 +35,6 @@ export class DataStack extends Stack {
       generateStringKey: 'password',
     });
     this.addClients();
-    this.addRandomSecret('Client-email', 'moneypal/client-email'); // it asks nobody by now
     // Empty, and so refused by payment at its start, until a person puts the provider's values in.
     this.addRandomSecret('Stripe', 'moneypal/stripe', {
       secretStringTemplate: JSON.stringify({ secret_key: '', webhook_secret: '' }),

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Callable
 
-from . import probes
+from . import probes, secret_files
 from .settings import ROOT
 
 # code : ISO exponent : the provider's exponent : the provider's least charge; the first is the
@@ -168,7 +168,7 @@ def _common_environment(settings, name):
         "TOKEN_URL": settings.url_of("user") + "/oauth/token",
         "PUBLIC_URL": settings.url_of("gateway"),
     }
-    if name in ("payment", "billing", "email"):
+    if name in secret_files.CLIENT_SCOPES:
         environment["CLIENT_ID"] = name
         environment["CLIENT_SECRET_FILE"] = settings.secrets / f"client_{name}"
     return environment

@@ -13,7 +13,6 @@ CLIENT_SCOPES = {
     "payment": ["user:read"],
     "mpctl": ["wallet:audit", "keys:rotate", "store:backup", "operations:read", "operations:write"],
 }
-CLIENTS = ("payment", "billing", "email", "mpctl")
 
 
 def make(settings):
@@ -41,7 +40,7 @@ def make_named(folder, name):
 
 def make_clients(folder):
     """Those by which services know one another, and the user service's list of them."""
-    for client in CLIENTS:
+    for client in CLIENT_SCOPES:
         make_named(folder, f"client_{client}")
     _write_clients(folder)
 
