@@ -169,6 +169,20 @@ static void control_characters_are_found(void **state)
 	assert_false(mp_text_has_control(""));
 }
 
+static void words_are_found_whole(void **state)
+{
+	static const char words[] = " a:b  a:bc d ";
+
+	assert_true(mp_text_has_word(words, "a:b", 3));
+	assert_true(mp_text_has_word(words, "a:bcd", 4));
+	assert_true(mp_text_has_word(words, "d", 1));
+	assert_false(mp_text_has_word(words, "a:", 2));
+	assert_false(mp_text_has_word(words, "b", 1));
+	assert_false(mp_text_has_word(words, "d ", 2));
+	assert_false(mp_text_has_word(words, "", 0));
+	assert_false(mp_text_has_word("", "a", 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +193,7 @@ int main(void)
 		cmocka_unit_test(utf8_is_what_rfc_3629_allows),
 		cmocka_unit_test(a_character_knows_its_length),
 		cmocka_unit_test(control_characters_are_found),
+		cmocka_unit_test(words_are_found_whole),
 	};
 	return cmocka_run_group_tests_name("text", tests, NULL, NULL);
 }

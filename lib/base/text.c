@@ -148,3 +148,14 @@ bool mp_text_has_control(const char *text)
 	}
 	return false;
 }
+
+bool mp_text_has_word(const char *words, const char *word, size_t len)
+{
+	for (const char *at = words; *at != '\0';) {
+		size_t at_len = strcspn(at, " ");
+		if (at_len == len && len > 0 && memcmp(at, word, len) == 0)
+			return true;
+		at += at_len + strspn(at + at_len, " ");
+	}
+	return false;
+}

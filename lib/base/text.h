@@ -26,6 +26,9 @@ bool mp_text_is_ascii(const char *bytes, size_t len, unsigned char least);
 /* Bytes of the valid character that begins here, 1 to 4; 0 when none does. */
 size_t mp_text_utf8_character(const char *bytes, size_t len);
 
+/* True when words, separated by spaces, has one of exactly these len bytes: an OAuth scope. */
+bool mp_text_has_word(const char *words, const char *word, size_t len);
+
 /* True when the text holds a control character (below U+0020, or U+007F): refused in names. */
 bool mp_text_has_control(const char *text);
 

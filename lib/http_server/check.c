@@ -56,23 +56,12 @@ static bool bearer_of(const char *authorization, const char **out_token, size_t 
 	return true;
 }
 
-static bool has_scope(const char *scopes, const char *wanted, size_t wanted_len)
-{
-	for (const char *scope = scopes; *scope != '\0';) {
-		size_t len = strcspn(scope, " ");
-		if (len == wanted_len && memcmp(scope, wanted, len) == 0)
-			return true;
-		scope += len + strspn(scope + len, " ");
-	}
-	return false;
-}
-
 /* alternatives: "wallet:transfer|wallet:audit" */
 static bool has_one_scope(const char *scopes, const char *alternatives)
 {
 	for (const char *at = alternatives;; at++) {
 		size_t len = strcspn(at, "|");
-		if (has_scope(scopes, at, len))
+		if (mp_text_has_word(scopes, at, len))
 			return true;
 		at += len;
 		if (*at == '\0')

@@ -177,18 +177,6 @@ enum mp_rc clients_authenticate(
 	return MP_OK;
 }
 
-static bool has_scope(const char *granted, const char *scope, size_t len)
-{
-	while (*granted != '\0') {
-		size_t granted_len = strcspn(granted, " ");
-
-		if (granted_len == len && memcmp(granted, scope, len) == 0)
-			return true;
-		granted += granted_len + strspn(granted + granted_len, " ");
-	}
-	return false;
-}
-
 bool clients_scopes_within(const char *wanted, const char *granted)
 {
 	bool any = false;
@@ -199,7 +187,7 @@ bool clients_scopes_within(const char *wanted, const char *granted)
 	while (*wanted != '\0') {
 		size_t len = strcspn(wanted, " ");
 
-		if (!has_scope(granted, wanted, len))
+		if (!mp_text_has_word(granted, wanted, len))
 			return false;
 		any = true;
 		wanted += len + strspn(wanted + len, " ");
