@@ -5,8 +5,8 @@
 
 #include "base/text.h"
 
-/* A clock that was set back leaves times out of order, within this. */
-#define DISORDER_MS (60 * 60 * 1000)
+/* How often a page looks into a shard: what it reads has to fit into one request's memory. */
+#define LOOKS_MAX 8
 
 /* Where a page goes on: shard by shard of one currency after the other, each from its newest. */
 struct place {
@@ -21,6 +21,7 @@ struct reading {
 	struct mp_arena *arena;
 	struct wallet_account *accounts; /* WALLET_SHARDS_MAX, of one currency */
 	size_t accounts_of;		 /* its index; SIZE_MAX: none is loaded */
+	unsigned looks;
 	struct fundings_page *page;
 };
 
@@ -101,26 +102,16 @@ static enum mp_rc read_shard(
 {
 	const struct fundings_query *query = reading->query;
 	struct fundings_page *page = reading->page;
-	const struct wallet_entries_query entries = {
-		.account = account->key,
-		.seq_max = *inout_seq,
-		.newest_first = true,
-		.limit = query->limit,
-	};
 	struct wallet_entries_page read;
 
-	enum mp_rc rc = wallet_db_entries(reading->db, &entries, reading->arena, &read);
+	enum mp_rc rc = wallet_db_entries_since(reading->db, &account->key, query->from_ms,
+		query->limit, reading->arena, inout_seq, &read);
 	if (rc != MP_OK)
 		return rc;
-	bool older = false;
 	for (size_t i = 0; i < read.count; i++) {
-		const struct wallet_entry *entry = &read.entries[i];
-
-		older = older || entry->time_ms < query->from_ms - DISORDER_MS;
-		if (entry->time_ms >= query->from_ms && entry->time_ms < query->to_ms)
-			page->entries[page->count++] = entry;
+		if (read.entries[i].time_ms < query->to_ms)
+			page->entries[page->count++] = &read.entries[i];
 	}
-	*inout_seq = older || read.count == 0 ? 0 : read.entries[read.count - 1].seq - 1;
 	return MP_OK;
 }
 
@@ -132,8 +123,11 @@ static enum mp_rc read_on(struct reading *reading, struct place *place)
 	if (rc != MP_OK)
 		return rc;
 	account = &reading->accounts[place->index % WALLET_SHARDS_MAX];
+	if (account->seq > 0)
+		reading->looks++;
 	if (place->seq == 0 && account->seq > 0)
-		rc = find_end(reading, account, reading->query->to_ms + DISORDER_MS, &place->seq);
+		rc = find_end(
+			reading, account, reading->query->to_ms + WALLET_DISORDER_MS, &place->seq);
 	if (rc == MP_OK && place->seq > 0)
 		rc = read_shard(reading, account, &place->seq);
 	if (place->seq == 0)
@@ -161,7 +155,7 @@ enum mp_rc fundings_read(const struct wallet_db *db, const struct mp_currencies 
 	page.entries = mp_arena_array(arena, query->limit, sizeof(*page.entries));
 	if (rc == MP_OK && (reading.accounts == NULL || page.entries == NULL))
 		rc = MP_NOMEM;
-	while (rc == MP_OK && page.count == 0 && place.index < end)
+	while (rc == MP_OK && page.count == 0 && reading.looks < LOOKS_MAX && place.index < end)
 		rc = read_on(&reading, &place);
 	if (rc == MP_OK && place.index < end) {
 		page.next = mp_arena_printf(arena, "%zu:%" PRId64, place.index, place.seq);

@@ -6,7 +6,7 @@
 /*
  * What moved between the payment provider's account and users in a time, for the comparison with
  * the provider's own books. Entries are found by their time in each shard, so a day costs a day,
- * however old it is.
+ * however old it is. A page may be empty and not the last: one looks at a part of the shards only.
  */
 struct fundings_query {
 	int64_t from_ms;   /* inclusive, by the time of posting */

@@ -8,9 +8,6 @@
 #define PAGE 32
 #define FUNDING "funding" /* the reason that billing gives */
 
-/* A clock that was set back leaves times out of order, within this. */
-#define DISORDER_MS (60 * 60 * 1000)
-
 /* Where a page goes on: currency by currency, each from its newest entry. As text: "USD:17". */
 struct place {
 	size_t currency;
@@ -78,28 +75,24 @@ static enum mp_rc tell(const struct wallet_db *db, const struct mp_id *const *id
 static enum mp_rc tell_some(const struct wallet_db *db, const struct wallet_key *key,
 	int64_t from_ms, struct mp_arena *arena, int64_t *inout_seq, size_t *out_told)
 {
-	const struct wallet_entries_query query = {
-		.account = *key, .seq_max = *inout_seq, .newest_first = true, .limit = PAGE};
 	const struct mp_id *ids[PAGE];
 	struct wallet_entries_page page;
-	bool older = false;
+	int64_t seq = *inout_seq;
 	size_t count = 0;
 
-	enum mp_rc rc = wallet_db_entries(db, &query, arena, &page);
+	enum mp_rc rc = wallet_db_entries_since(db, key, from_ms, PAGE, arena, &seq, &page);
 	if (rc != MP_OK)
 		return rc;
 	for (size_t i = 0; i < page.count; i++) {
 		const struct wallet_entry *entry = &page.entries[i];
 
-		older = older || entry->time_ms < from_ms - DISORDER_MS;
-		if (entry->time_ms >= from_ms && entry->amount_minor > 0 &&
-			strcmp(entry->reason, FUNDING) == 0)
+		if (entry->amount_minor > 0 && strcmp(entry->reason, FUNDING) == 0)
 			add_once(ids, &count, entry->transfer_id);
 	}
 	rc = tell(db, ids, count, arena);
 	if (rc != MP_OK)
 		return rc;
-	*inout_seq = older || page.count == 0 ? 0 : page.entries[page.count - 1].seq - 1;
+	*inout_seq = seq;
 	*out_told = count;
 	return MP_OK;
 }

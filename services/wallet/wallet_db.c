@@ -162,6 +162,31 @@ enum mp_rc wallet_db_entries(const struct wallet_db *db, const struct wallet_ent
 	return rc;
 }
 
+enum mp_rc wallet_db_entries_since(const struct wallet_db *db, const struct wallet_key *account,
+	int64_t from_ms, size_t limit, struct mp_arena *arena, int64_t *inout_seq,
+	struct wallet_entries_page *out_page)
+{
+	const struct wallet_entries_query query = {
+		.account = *account, .seq_max = *inout_seq, .newest_first = true, .limit = limit};
+	struct wallet_entries_page page;
+	bool older = false;
+	size_t count = 0;
+
+	enum mp_rc rc = wallet_db_entries(db, &query, arena, &page);
+	if (rc != MP_OK)
+		return rc;
+	*inout_seq = page.count == 0 ? 0 : page.entries[page.count - 1].seq - 1;
+	for (size_t i = 0; i < page.count; i++) {
+		older = older || page.entries[i].time_ms < from_ms - WALLET_DISORDER_MS;
+		if (page.entries[i].time_ms >= from_ms)
+			page.entries[count++] = page.entries[i];
+	}
+	if (older)
+		*inout_seq = 0;
+	*out_page = (struct wallet_entries_page){.entries = page.entries, .count = count};
+	return MP_OK;
+}
+
 /* False for rows that are not the audit's: entries are read by account, outbox rows pass by. */
 static bool row_from_item(const struct mp_item *item, struct mp_arena *arena,
 	struct wallet_row *out_row, enum mp_rc *out_rc)

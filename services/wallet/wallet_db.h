@@ -87,6 +87,17 @@ struct wallet_entries_page {
 enum mp_rc wallet_db_entries(const struct wallet_db *db, const struct wallet_entries_query *query,
 	struct mp_arena *arena, struct wallet_entries_page *out_page) MP_MUST_CHECK;
 
+/* A clock that was set back leaves the times of an account's entries out of order, within this. */
+#define WALLET_DISORDER_MS (60 * 60 * 1000)
+
+/*
+ * Looks at limit entries up to *inout_seq (over zero), newest first, and gives those since from_ms.
+ * *inout_seq becomes where to look on; 0: what is left is older.
+ */
+enum mp_rc wallet_db_entries_since(const struct wallet_db *db, const struct wallet_key *account,
+	int64_t from_ms, size_t limit, struct mp_arena *arena, int64_t *inout_seq,
+	struct wallet_entries_page *out_page) MP_MUST_CHECK;
+
 /* out_entries[i] is the entry of accounts[i] with seqs[i], or NULL. At most MP_BATCH_GET_MAX. */
 enum mp_rc wallet_db_entries_get(const struct wallet_db *db,
 	const struct wallet_key *const *accounts, const int64_t *seqs, size_t count,
