@@ -457,6 +457,8 @@ static enum mp_rc open_parts(struct mp_service *service, char reterr[256])
 /* In the order of no more requests, no more work, no more data. Takes half-opened services. */
 static void close_parts(struct mp_service *service)
 {
+	if (service->spec->ending != NULL)
+		service->spec->ending();
 	mp_http_server_close(service->server, DRAIN_MS);
 	free(service->routes);
 	if (service->spec->stop != NULL)

@@ -48,6 +48,11 @@ struct mp_service_spec {
 	enum mp_rc (*start)(struct mp_service *service, void **out_app, char reterr[256]);
 	/* Once the server listens: relays, consumers, due workers. May be NULL. */
 	enum mp_rc (*run)(struct mp_service *service, char reterr[256]);
+	/*
+	 * Before the server closes, which waits for handlers: ends those that take minutes. Also
+	 * after failure, when start may not have come to its end. May be NULL.
+	 */
+	void (*ending)(void);
 	/* Closes what start and run opened; also after failure, when some of it was not. */
 	void (*stop)(void);
 	/* The verifier of tokens; NULL: that of JWKS_URL. Called after start. */

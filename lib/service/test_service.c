@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -52,9 +53,21 @@ static enum mp_rc get_slow(struct mp_request *req, struct mp_response *res, void
 	return get_greeting(req, res, ctx);
 }
 
+static atomic_bool is_ending;
+
+/* Runs for minutes unless it is told that the end has come. */
+static enum mp_rc get_endless(struct mp_request *req, struct mp_response *res, void *ctx)
+{
+	(void)fputs("endless began\n", stderr);
+	for (int i = 0; i < 60000 && !atomic_load(&is_ending); i++)
+		(void)usleep(1000);
+	return MP_UNAVAILABLE;
+}
+
 static const struct mp_route own_routes[] = {
 	{.method = "GET", .path = "/greeting", .handler = get_greeting, .flags = MP_ROUTE_INLINE},
 	{.method = "GET", .path = "/slow", .handler = get_slow},
+	{.method = "GET", .path = "/endless", .handler = get_endless},
 	{.method = "GET", .path = "/mine", .handler = get_greeting, .auth = MP_AUTH_USER},
 };
 
@@ -75,6 +88,11 @@ static enum mp_rc run(struct mp_service *service, char reterr[256])
 	return MP_UNAVAILABLE;
 }
 
+static void ending(void)
+{
+	atomic_store(&is_ending, true);
+}
+
 static void stop(void)
 {
 	(void)fputs("stop was called\n", stderr);
@@ -90,6 +108,7 @@ static const struct mp_service_spec spec = {
 	.routes_count = sizeof(own_routes) / sizeof(own_routes[0]),
 	.start = start,
 	.run = run,
+	.ending = ending,
 	.stop = stop,
 };
 
@@ -324,6 +343,26 @@ static void running_requests_are_answered_before_the_end(void **state)
 	assert_int_equal(child_end(&child), 0);
 }
 
+/* At once: when the time for running requests is over a supervisor has little patience left. */
+static void requests_of_minutes_are_ended(void **state)
+{
+	static struct raw_answer answer;
+	struct child child;
+	struct raw raw;
+
+	child_start(&child, NULL, NULL);
+	raw_open(&raw, child_port(&child));
+	raw_send(&raw, "GET /endless HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_true(child_says(&child, "endless began"));
+	int64_t told_ms = mp_clock_mono_ms();
+	assert_int_equal(kill(child.pid, SIGTERM), 0);
+	assert_true(raw_read(&raw, &answer));
+	assert_int_equal(answer.status, 503);
+	raw_close(&raw);
+	assert_int_equal(child_end(&child), 0);
+	assert_true(mp_clock_mono_ms() - told_ms < 10000);
+}
+
 static void what_does_not_start_says_why_and_ends(void **state)
 {
 	static const char *const start_fails[] = {"FAIL=1", NULL};
@@ -413,6 +452,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_table_is_printed),
 		cmocka_unit_test(a_service_serves_until_it_is_told_to_stop),
 		cmocka_unit_test(running_requests_are_answered_before_the_end),
+		cmocka_unit_test(requests_of_minutes_are_ended),
 		cmocka_unit_test(what_does_not_start_says_why_and_ends),
 		cmocka_unit_test(a_service_is_ready_soon),
 		cmocka_unit_test(health_is_what_readyz_says),

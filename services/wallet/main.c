@@ -102,6 +102,13 @@ static enum mp_rc run(struct mp_service *service, char reterr[256])
 	return mp_service_because(rc, "The auditor does not start.", reterr);
 }
 
+/* An operator's audit runs in a handler. */
+static void ending(void)
+{
+	if (parts.wallet != NULL)
+		wallet_end_audits(parts.wallet);
+}
+
 static void stop(void)
 {
 	auditor_close(parts.auditor);
@@ -121,6 +128,7 @@ int main(int argc, char **argv)
 		.routes_count = wallet_routes_count,
 		.start = start,
 		.run = run,
+		.ending = ending,
 		.stop = stop,
 	};
 
