@@ -163,11 +163,13 @@ static enum MHD_Result dispatch(struct mp_request *req)
 		atomic_store(&req->stage, STAGE_RUNNING);
 		return http_run_handler(req) ? send_settled(req) : MHD_YES;
 	}
-	if (!http_pool_reserve(server->pool, req->route->spec->flags & MP_ROUTE_PROVIDER))
+	unsigned flags = req->route->spec->flags;
+	struct pool *pool = flags & HTTP_ROUTE_READYZ ? server->readyz : server->pool;
+	if (!http_pool_reserve(pool, flags & MP_ROUTE_PROVIDER))
 		return answer_now(req, MP_BUSY);
 	atomic_store(&req->stage, STAGE_RUNNING);
 	MHD_suspend_connection(req->conn->mhd); /* before a worker can resume it */
-	http_pool_push(server->pool, req);
+	http_pool_push(pool, req);
 	return MHD_YES;
 }
 

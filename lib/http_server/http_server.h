@@ -83,8 +83,8 @@ struct mp_http_server_config {
 	unsigned connections_max; /* over it 503. 0: 1024 */
 	unsigned timeout_s;	  /* of an idle or slow connection. 0: 30 */
 	/*
-	 * /readyz: MP_OK, or a sentence; on a network thread, so it must not wait. /healthz and
-	 * /metrics are served by the server itself.
+	 * /readyz: MP_OK, or a sentence; on a thread of its own, one call at a time: it may wait,
+	 * for a second or two. /healthz and /metrics are served by the server itself.
 	 */
 	enum mp_rc (*ready)(void *ready_ctx, char reterr[160]);
 	void *ready_ctx;

@@ -51,6 +51,8 @@ enum stage {
 #define HTTP_ARGS_MAX 16
 #define HTTP_FIELD_ERRORS_MAX 64
 #define HTTP_STATUS_SLOTS 24
+#define HTTP_ROUTE_READYZ 256u /* beside MP_ROUTE_*: has a worker of its own */
+#define HTTP_READYZ_QUEUE_MAX 16
 
 struct segment {
 	const char *text;
@@ -195,6 +197,7 @@ struct mp_http_server {
 	size_t arena_bytes_max;
 	struct network *networks;
 	struct pool *pool;
+	struct pool *readyz; /* one worker: it is not asked behind the work whether it can work */
 	struct acceptor acceptor;
 	pthread_mutex_t streams_mutex;
 	struct mp_stream *streams;	/* those that have a connection */

@@ -54,7 +54,7 @@ const struct mp_route http_builtin_routes[] = {
 		.handler = get_healthz},
 	{.method = "GET",
 		.path = "/readyz",
-		.flags = MP_ROUTE_INLINE | MP_ROUTE_QUIET,
+		.flags = HTTP_ROUTE_READYZ | MP_ROUTE_QUIET,
 		.handler = get_readyz},
 	{.method = "GET",
 		.path = "/metrics",
@@ -125,6 +125,8 @@ static enum mp_rc open_all(
 		return MP_NOMEM;
 	rc = http_pool_open(server->config.workers, server->config.queue_max, &server->pool);
 	if (rc == MP_OK)
+		rc = http_pool_open(1, HTTP_READYZ_QUEUE_MAX, &server->readyz);
+	if (rc == MP_OK)
 		rc = open_networks(server);
 	if (rc == MP_OK)
 		rc = http_acceptor_start(server);
@@ -194,6 +196,7 @@ void mp_http_server_close(struct mp_http_server *server, int drain_ms)
 	http_streams_end(server); /* they would never be done by themselves */
 	wait_until_none(&server->dispatched, drain_ms);
 	http_pool_stop(server->pool);
+	http_pool_stop(server->readyz);
 	if (server->networks != NULL) {
 		abandon_detached(server);
 		http_streams_end(server); /* of those that ran until now */
@@ -204,6 +207,7 @@ void mp_http_server_close(struct mp_http_server *server, int drain_ms)
 		}
 	}
 	http_pool_free(server->pool);
+	http_pool_free(server->readyz);
 	if (server->abandoned != NULL)
 		MHD_destroy_response(server->abandoned);
 	(void)pthread_mutex_destroy(&server->streams_mutex);

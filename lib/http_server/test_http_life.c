@@ -624,6 +624,46 @@ static void the_server_tells_how_it_is(void **state)
 	mp_http_server_close(server, 1000);
 }
 
+static enum mp_rc ready_at_gate(void *ctx, char reterr[160])
+{
+	(void)sem_post(&entered);
+	while (sem_wait(&gate) != 0)
+		;
+	return MP_OK;
+}
+
+/* A store that does not answer holds up who asks for it, and nobody else. */
+static void asking_whether_it_is_ready_holds_nobody_up(void **state)
+{
+	struct mp_http_server *server = open_server((struct mp_http_server_config){
+		.network_threads = 1, .workers = 1, .ready = ready_at_gate});
+	static struct raw_answer answer;
+	struct raw asking;
+	struct raw other;
+
+	raw_open(&asking, mp_http_server_port(server));
+	raw_get(&asking, "/readyz");
+	(void)sem_wait(&entered);
+	raw_open(&other, mp_http_server_port(server));
+	for (const char *const *path = (const char *const[]){"/say", "/work", NULL}; *path != NULL;
+		path++) {
+		raw_get(&other, *path);
+		assert_int_equal(wait_for_answer(&other, 1), 0);
+		assert_answer(&other, 200, "said");
+	}
+	raw_get(&other, "/gate"); /* nor does work hold up who asks */
+	(void)sem_wait(&entered);
+	(void)sem_post(&gate);
+	(void)sem_post(&gate);
+	assert_true(raw_read(&asking, &answer));
+	assert_int_equal(answer.status, 200);
+	assert_string_equal(answer.body, "ready\n");
+	assert_answer(&other, 200, "passed");
+	raw_close(&asking);
+	raw_close(&other);
+	mp_http_server_close(server, 1000);
+}
+
 static void what_cannot_be_opened_is_told_in_a_sentence(void **state)
 {
 	static const char *const wrong[] = {"", "8081", ":8081", "127.0.0.1",
@@ -668,6 +708,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_server_tells_how_it_is),
+		cmocka_unit_test(asking_whether_it_is_ready_holds_nobody_up),
 		cmocka_unit_test(what_cannot_be_opened_is_told_in_a_sentence),
 		cmocka_unit_test(a_connection_over_the_bound_is_told_so),
 		cmocka_unit_test(a_flood_of_connections_is_turned_away),
