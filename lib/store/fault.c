@@ -8,9 +8,11 @@
 struct fault {
 	struct mp_store_engine engine; /* ours, with the limits of the inner one */
 	struct mp_store *inner;	       /* owned */
-	pthread_mutex_t lock;	       /* guards the two below */
+	pthread_mutex_t lock;	       /* guards all below */
 	unsigned commits_left;	       /* until the one that fails; 0: none will */
 	bool after_effect;
+	void (*hook)(void *ctx); /* before the next query; NULL: none */
+	void *hook_ctx;
 };
 
 static enum mp_rc fault_batch_get(void *engine, const struct mp_key *keys, size_t count,
@@ -24,8 +26,16 @@ static enum mp_rc fault_batch_get(void *engine, const struct mp_key *keys, size_
 static enum mp_rc fault_query(void *engine, const struct mp_query *query, struct mp_arena *arena,
 	struct mp_page *out_page)
 {
-	const struct mp_store *inner = ((struct fault *)engine)->inner;
+	struct fault *fault = engine;
+	const struct mp_store *inner = fault->inner;
 
+	(void)pthread_mutex_lock(&fault->lock);
+	void (*hook)(void *ctx) = fault->hook;
+	void *hook_ctx = fault->hook_ctx;
+	fault->hook = NULL;
+	(void)pthread_mutex_unlock(&fault->lock);
+	if (hook != NULL)
+		hook(hook_ctx);
 	return inner->engine->query(inner->data, query, arena, out_page);
 }
 
@@ -130,5 +140,15 @@ void mp_fault_store_arm(struct mp_store *store, unsigned nth_commit, bool after_
 	(void)pthread_mutex_lock(&fault->lock);
 	fault->commits_left = nth_commit;
 	fault->after_effect = after_effect;
+	(void)pthread_mutex_unlock(&fault->lock);
+}
+
+void mp_fault_store_before_query(struct mp_store *store, void (*hook)(void *ctx), void *ctx)
+{
+	struct fault *fault = store->data;
+
+	(void)pthread_mutex_lock(&fault->lock);
+	fault->hook = hook;
+	fault->hook_ctx = ctx;
 	(void)pthread_mutex_unlock(&fault->lock);
 }

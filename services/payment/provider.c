@@ -220,6 +220,8 @@ enum mp_rc provider_align_sessions(
 	for (const struct payment_attempt *a = attempts; a != NULL; a = a->next) {
 		bool payable = payment_session_payable(&payment, a->number);
 		rc = MP_OK;
+		if (a->number > payment.attempt)
+			continue; /* begun since the record was read: not to be judged by it */
 		if (payable && a->state == SESSION_WANTED)
 			rc = open_attempt(app, &payment, a, now_ms, arena, &after);
 		else if (!payable && (a->state == SESSION_WANTED || a->state == SESSION_OPEN))

@@ -350,6 +350,44 @@ static void whoever_is_first_the_money_is_counted_once(void **state)
 	}
 }
 
+struct other_tab {
+	struct fixture *f;
+	struct mp_id id;
+};
+
+static void retry_by_card(void *ctx)
+{
+	const struct other_tab *tab = ctx;
+	struct fixture *f = tab->f;
+	struct mp_idempotency no_key = {.caller = f->ada.text};
+	enum payment_problem problem;
+	struct payment out;
+
+	f->provider.trouble = TROUBLE_DOWN; /* so that its page is still wanted */
+	f->provider.trouble_calls = 1;
+	assert_int_equal(payment_retry(&f->app, &f->ada, &tab->id, PAYMENT_FROM_CARD, &no_key,
+				 f->now_ms, f->arena, &out, &problem),
+		MP_OK);
+}
+
+static void a_page_that_is_wanted_while_a_worker_aligns_is_opened(void **state)
+{
+	struct fixture *f = *state;
+	struct payment p = fixture_pay(f, 20000, PAYMENT_FROM_WALLET);
+	struct other_tab tab = {f, p.id};
+
+	assert_int_equal(fixture_unfunded(f, &p.id, 1, 13000), MP_OK);
+	assert_true(fixture_align(f, &p.id).done);
+	/* Between the reads of the record and of its attempts. */
+	mp_fault_store_before_query(f->store, retry_by_card, &tab);
+	assert_true(fixture_align(f, &p.id).done);
+	assert_int_equal(fixture_get(f, &p.id).attempt, 3);
+	assert_int_equal(fixture_get(f, &p.id).state, PAYMENT_REQUIRES_FUNDING);
+	assert_true(fixture_align(f, &p.id).done);
+	assert_string_equal(fixture_get(f, &p.id).checkout_url, "https://pay/cs_2");
+	assert_int_equal(fixture_session(f, &p.id, 2)->status, STRIPE_EXPIRED);
+}
+
 /* Allocations fail from the nth on; then the client asks again, with the same key. */
 static void without_memory_one_key_makes_one_payment_all_the_same(void **state)
 {
@@ -447,6 +485,7 @@ int main(void)
 		CASE(twins_of_one_key_make_one_payment),
 		CASE(without_memory_one_key_makes_one_payment_all_the_same),
 		CASE(whoever_is_first_the_money_is_counted_once),
+		CASE(a_page_that_is_wanted_while_a_worker_aligns_is_opened),
 		CASE(an_alarm_whose_commit_was_not_answered_is_raised),
 		CASE(endings_are_told_again_under_their_ids),
 	};
