@@ -92,6 +92,7 @@ struct mp_item *item_from_payment(struct mp_arena *arena, const struct payment *
 	set_int_if(map, "checkout_amount", p->checkout_minor);
 	set_int_if(map, "checkout_expires_at", p->checkout_expires_at_s);
 	set_int_if(map, "captures_unsettled", p->captures_unsettled);
+	set_int_if(map, "sessions_processing", p->sessions_processing);
 	mp_map_set_int(map, "timeline_count", p->timeline_count);
 	mp_map_set_text(map, "trace", p->trace);
 	return item;
@@ -226,6 +227,7 @@ enum mp_rc item_to_payment(const struct mp_item *item, const struct mp_currencie
 	mp_item_read_int_or(&r, "checkout_amount", &p.checkout_minor);
 	mp_item_read_int_or(&r, "checkout_expires_at", &p.checkout_expires_at_s);
 	mp_item_read_int_or(&r, "captures_unsettled", &p.captures_unsettled);
+	mp_item_read_int_or(&r, "sessions_processing", &p.sessions_processing);
 	mp_item_read_int(&r, "timeline_count", &p.timeline_count);
 	mp_item_read_text_or(&r, "trace", &p.trace);
 	read_state(&r, currencies, &p);

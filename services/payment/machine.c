@@ -72,6 +72,11 @@ static bool ends_only_its_attempt(enum payment_input_kind kind)
 	       kind == INPUT_SESSION_EXPIRED || kind == INPUT_SESSION_FAILED;
 }
 
+static bool is_retry(enum payment_input_kind kind)
+{
+	return kind == INPUT_RETRY_WALLET || kind == INPUT_RETRY_CARD;
+}
+
 static bool is_answer(enum payment_input_kind kind)
 {
 	return kind == INPUT_BILL_UNFUNDED || kind == INPUT_BILL_VOIDED ||
@@ -112,16 +117,28 @@ struct decision machine_decide(const struct payment *payment, const struct payme
 	if (input->kind == INPUT_CANCEL && payment->cancel_wanted &&
 		decision.verdict == VERDICT_NOTE)
 		return ignored;
-	if ((input->kind == INPUT_RETRY_WALLET || input->kind == INPUT_RETRY_CARD) &&
+	if (is_retry(input->kind) &&
 		(payment->cancel_wanted || payment->attempt >= PAYMENT_ATTEMPTS_MAX))
 		return refused;
+	/* Nobody can take it back, and a second page would be charged as well. */
+	if ((is_retry(input->kind) || input->kind == INPUT_CANCEL) &&
+		decision.verdict != VERDICT_IGNORE && payment->sessions_processing > 0)
+		return refused;
 	return decision;
+}
+
+/* Money that comes late, in whatever state: told until it is in the wallet, or asked about. */
+static enum redrive late_money(const struct payment *payment)
+{
+	if (payment->captures_unsettled > 0)
+		return REDRIVE_CAPTURES;
+	return payment->sessions_processing > 0 ? REDRIVE_PROVIDER : REDRIVE_NOTHING;
 }
 
 enum redrive machine_redrive(const struct payment *payment)
 {
 	if (machine_answered_in(payment) != payment->state)
-		return REDRIVE_NOTHING; /* in vain so far: telling it once more helps nobody */
+		return late_money(payment); /* what billing was told in vain is not told again */
 	return machine_redrive_asked(payment);
 }
 
@@ -145,8 +162,7 @@ enum redrive machine_redrive_asked(const struct payment *payment)
 	case PAYMENT_STATES:
 		break;
 	}
-	/* Money that came late is told until it is in the wallet, in whatever state. */
-	return payment->captures_unsettled > 0 ? REDRIVE_CAPTURES : REDRIVE_NOTHING;
+	return late_money(payment);
 }
 
 bool payment_is_top_up(const struct payment *payment)

@@ -45,7 +45,7 @@ enum redrive {
 	REDRIVE_REQUESTED, /* tell payment.requested again */
 	REDRIVE_CAPTURES,  /* tell payment.captured again */
 	REDRIVE_ENDING,	   /* tell payment.canceled, expired or failed again */
-	REDRIVE_PROVIDER,  /* ask the provider what became of its session */
+	REDRIVE_PROVIDER,  /* ask the provider what became of its sessions */
 };
 enum redrive machine_redrive(const struct payment *payment);
 

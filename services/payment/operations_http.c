@@ -58,6 +58,7 @@ static int set_work(json_t *json, const struct payment *p)
 	failed |= mp_json_set_int(json, "attempt", p->attempt);
 	failed |= mp_json_set_bool(json, "cancel_wanted", p->cancel_wanted);
 	failed |= mp_json_set_int(json, "captures_unsettled", p->captures_unsettled);
+	failed |= mp_json_set_int(json, "sessions_processing", p->sessions_processing);
 	failed |= mp_json_set_text(json, "trace", p->trace);
 	return failed;
 }

@@ -16,7 +16,8 @@ void payment_app_init(struct payment_app *app)
 		"state=\"expired\"", "state=\"failed\"", "state=\"review\""};
 	static const char *const causes[ALARMS] = {[ALARM_MISMATCH] = "cause=\"mismatch\"",
 		[ALARM_UNANSWERED] = "cause=\"unanswered\"",
-		[ALARM_NOT_CREDITED] = "cause=\"not_credited\""};
+		[ALARM_NOT_CREDITED] = "cause=\"not_credited\"",
+		[ALARM_PROVIDER] = "cause=\"provider\""};
 
 	for (size_t i = 0; i < PAYMENT_STATES; i++)
 		app->transitions[i] = mp_counter(
@@ -38,7 +39,8 @@ void payment_app_init(struct payment_app *app)
 
 void payment_alarm(struct payment_app *app, const struct payment *payment, enum payment_alarm alarm)
 {
-	static const char *const causes[ALARMS] = {"", "mismatch", "unanswered", "not_credited"};
+	static const char *const causes[ALARMS] = {
+		"", "mismatch", "unanswered", "not_credited", "provider"};
 
 	mp_metric_add(app->alarms[alarm], 1);
 	mp_log(MP_LOG_ERROR, "payment_alarm", MP_TEXT("payment", payment->id.text),
@@ -286,7 +288,10 @@ enum mp_rc payment_retry(struct payment_app *app, const struct mp_id *user, cons
 	if (rc != MP_OK)
 		return rc;
 	if (verdict == VERDICT_REFUSE) {
-		*reterr_problem = PROBLEM_NOT_RETRYABLE;
+		*reterr_problem =
+			payment.state == PAYMENT_REQUIRES_FUNDING && payment.sessions_processing > 0
+				? PROBLEM_SETTLING
+				: PROBLEM_NOT_RETRYABLE;
 		return MP_CONFLICT;
 	}
 	try_open_session(app, now_ms, arena, &payment);

@@ -52,7 +52,7 @@ enum payment_problem {
 	PROBLEM_NOT_CHARGEABLE,	 /* MP_INVALID: the provider does not charge this amount */
 	PROBLEM_NOT_RETRYABLE,	 /* MP_CONFLICT */
 	PROBLEM_NOT_CANCELABLE,	 /* MP_CONFLICT */
-	PROBLEM_SETTLING,	 /* MP_CONFLICT: the money is being moved */
+	PROBLEM_SETTLING,	 /* MP_CONFLICT: the money is on its way */
 };
 
 /*
@@ -87,8 +87,10 @@ enum mp_rc payment_cancel(struct payment_app *app, const struct mp_id *user, con
 	enum payment_problem *reterr_problem) MP_MUST_CHECK;
 
 /*
- * Tells its last events again, because a person asks for it: also of a payment that is looked into,
- * or has ended. MP_NOT_FOUND. *out_told: false when there is nothing to tell.
+ * Asks the provider about all that brought no money, and tells the last events again, because a
+ * person asks for it: also of a payment that is looked into, or has ended. MP_NOT_FOUND.
+ * MP_UNAVAILABLE: the provider could not be asked about all; what there is to tell is told.
+ * *out_told: false when nothing was new, and there is nothing to tell.
  */
 enum mp_rc payment_redrive_asked(struct payment_app *app, const struct mp_id *id, int64_t now_ms,
 	struct mp_arena *arena, bool *out_told) MP_MUST_CHECK;
@@ -150,6 +152,13 @@ enum mp_rc provider_apply_session(struct payment_app *app, const struct stripe_s
 enum mp_rc provider_tell(struct payment_app *app, const struct mp_id *id,
 	const struct payment_input *input, int64_t now_ms, struct mp_arena *arena,
 	struct payment *out_payment) MP_MUST_CHECK;
+
+/*
+ * The provider does not know an id that it told us itself: our key is another account's, or
+ * STRIPE_API_BASE is wrong. That is an operator's to mend, and ends nothing: alarms, and returns
+ * MP_UNAVAILABLE.
+ */
+enum mp_rc provider_unknown(struct payment_app *app, const char *object_id) MP_MUST_CHECK;
 
 /* Trouble: again after a pause that grows to a minute. */
 struct mp_due_result provider_later(int64_t attempts, int64_t now_ms);

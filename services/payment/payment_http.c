@@ -29,7 +29,8 @@ static const struct problem_text {
 	[PROBLEM_NOT_CANCELABLE] = {"payment_not_cancelable",
 		"This payment has ended, it cannot be canceled any more."},
 	[PROBLEM_SETTLING] = {"payment_settling",
-		"The money of this payment is being moved, it cannot be canceled any more."},
+		"The money of this payment is on its way: it can be neither canceled nor tried "
+		"again."},
 };
 
 static enum mp_rc tell(struct mp_request *req, enum mp_rc rc, enum payment_problem problem)
@@ -492,7 +493,7 @@ const struct mp_route payment_routes[] = {
 	{"GET", "/v1/operations/payments/{id}", MP_AUTH_SERVICE, "operations:read", MP_KEY_NONE, 0,
 		0, payment_get_operated},
 	{"POST", "/v1/operations/payments/{id}/redrive", MP_AUTH_SERVICE, "operations:write",
-		MP_KEY_NONE, 0, 0, payment_post_redrive},
+		MP_KEY_NONE, MP_ROUTE_PROVIDER, 0, payment_post_redrive},
 	{"POST", "/v1/operations/republish", MP_AUTH_SERVICE, "operations:write", MP_KEY_NONE, 0, 0,
 		payment_post_republish},
 	{"GET", "/v1/operations/captures", MP_AUTH_SERVICE, "operations:read", MP_KEY_NONE,

@@ -78,6 +78,7 @@ struct payment {
 	int64_t checkout_minor;	       /* what it charges */
 	int64_t checkout_expires_at_s; /* when it ends */
 	int64_t captures_unsettled;    /* captured, and not yet told to be in the wallet */
+	int64_t sessions_processing;   /* of any attempt: their money is still on its way */
 	int64_t timeline_count;
 	const char *trace; /* traceparent of the request that made it; NULL: none */
 	int64_t version;   /* of the record as read; 0: not written yet */
@@ -207,6 +208,7 @@ enum payment_alarm {
 	ALARM_MISMATCH,	    /* the provider's figures are not ours */
 	ALARM_UNANSWERED,   /* billing does not answer: its order may be a dead letter */
 	ALARM_NOT_CREDITED, /* money that came late is not in the wallet: likewise */
+	ALARM_PROVIDER,	    /* the provider does not know what it told us of: another account? */
 	ALARMS
 };
 
@@ -225,7 +227,7 @@ struct payment_work {
 	struct payment_row *rows; /* new ones, oldest first */
 	struct payment_event *events;
 	int64_t sessions_due_ms; /* a worker aligns the provider's sessions; 0: never */
-	int64_t redrive_due_ms;	 /* a new re-drive from then on; 0: none (there is one) */
+	int64_t redrive_due_ms;	 /* a re-drive from then on; 0: none (there is one) */
 	enum payment_alarm alarm;
 	enum mp_rc rc; /* MP_NOMEM once anything could not be kept: do not write */
 };

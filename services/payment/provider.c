@@ -92,6 +92,13 @@ enum mp_rc provider_apply_session(struct payment_app *app, const struct stripe_s
 
 /* --- sessions --- */
 
+enum mp_rc provider_unknown(struct payment_app *app, const char *object_id)
+{
+	mp_metric_add(app->alarms[ALARM_PROVIDER], 1);
+	mp_log(MP_LOG_ERROR, "provider_id_unknown", MP_TEXT("object", object_id));
+	return MP_UNAVAILABLE;
+}
+
 enum mp_rc provider_tell(struct payment_app *app, const struct mp_id *id,
 	const struct payment_input *input, int64_t now_ms, struct mp_arena *arena,
 	struct payment *out_payment)
@@ -195,8 +202,8 @@ static enum mp_rc expire_attempt(struct payment_app *app, const struct payment *
 	enum mp_rc rc = app->stripe.expire(app->stripe.ctx, attempt->session_id, arena, &session);
 	if (rc == MP_CONFLICT)
 		rc = app->stripe.retrieve(app->stripe.ctx, attempt->session_id, arena, &session);
-	if (rc == MP_NOT_FOUND) /* the provider forgot it: nobody can pay there */
-		return provider_tell(app, &payment->id, &expired, now_ms, arena, &ignored);
+	if (rc == MP_NOT_FOUND)
+		return provider_unknown(app, attempt->session_id);
 	if (rc != MP_OK)
 		return rc;
 	rc = provider_apply_session(app, &session, false, now_ms, arena, &truth);

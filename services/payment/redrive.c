@@ -9,17 +9,6 @@
 #define TELL_PAGE 50
 #define EXPIRY_GRACE_MS 5000 /* after a session's end, before the provider is asked about it */
 
-/* The provider has forgotten it, and its time is over: nobody can pay there. */
-static enum mp_rc tell_gone(struct payment_app *app, const struct mp_id *id,
-	const struct payment_attempt *attempt, int64_t now_ms, struct mp_arena *arena)
-{
-	const struct payment_input gone = {
-		.kind = INPUT_SESSION_EXPIRED, .at_ms = now_ms, .attempt = attempt->number};
-	struct payment payment;
-
-	return provider_tell(app, id, &gone, now_ms, arena, &payment);
-}
-
 /* A session that the payer is done with does not say whether its money may still come. */
 static enum mp_rc ask_about_intent(struct payment_app *app, const struct stripe_session *session,
 	struct mp_arena *arena, bool *out_failed)
@@ -36,37 +25,57 @@ static enum mp_rc ask_about_intent(struct payment_app *app, const struct stripe_
 }
 
 /* The webhook may never come: the provider is asked what became of the session. */
-static enum mp_rc ask_about_session(
-	struct payment_app *app, const struct mp_id *id, int64_t now_ms, struct mp_arena *arena)
+static enum mp_rc ask_about_session(struct payment_app *app, const struct payment_attempt *attempt,
+	int64_t now_ms, struct mp_arena *arena)
 {
-	struct payment_load load = {.id = *id, .attempt = -1};
 	struct stripe_session session;
-	struct payment ignored;
 	enum provider_truth truth;
 	bool failed = false;
 
-	enum mp_rc rc = payment_db_load(&app->db, &load, 1, arena);
-	const struct payment_attempt *attempt = load.attempt_row;
-	if (rc != MP_OK || attempt == NULL)
-		return rc;
-	if (attempt->state == SESSION_WANTED)
-		return provider_open_session(app, id, now_ms, arena, &ignored);
-	if (attempt->session_id == NULL)
-		return MP_OK;
-	if (load.payment.cancel_wanted)
-		return provider_align_sessions(app, id, now_ms, arena);
-	rc = app->stripe.retrieve(app->stripe.ctx, attempt->session_id, arena, &session);
-	if (rc == MP_NOT_FOUND && attempt->expires_at_s * 1000 < now_ms)
-		return tell_gone(app, id, attempt, now_ms, arena);
+	enum mp_rc rc = app->stripe.retrieve(app->stripe.ctx, attempt->session_id, arena, &session);
 	if (rc == MP_OK)
 		rc = ask_about_intent(app, &session, arena, &failed);
+	if (rc == MP_NOT_FOUND)
+		return provider_unknown(app, attempt->session_id);
 	return rc == MP_OK ? provider_apply_session(app, &session, failed, now_ms, arena, &truth)
 			   : rc;
 }
 
+/* Where money may come from: the page that is open to the payer, and every one that was paid at. */
+static bool may_bring_money(const struct payment *payment, const struct payment_attempt *attempt)
+{
+	return attempt->state == SESSION_PROCESSING ||
+	       (attempt->state == SESSION_OPEN &&
+		       payment_session_payable(payment, attempt->number));
+}
+
+/* all: also about sessions that have ended without money as far as we know. */
+static enum mp_rc ask_provider(struct payment_app *app, const struct payment *payment, bool all,
+	int64_t now_ms, struct mp_arena *arena)
+{
+	struct payment_attempt *attempts = NULL;
+	enum mp_rc first_rc = MP_OK;
+
+	if (payment_waits_for_payer(payment)) /* its page may be wanted, or of no use */
+		first_rc = provider_align_sessions(app, &payment->id, now_ms, arena);
+	enum mp_rc rc = payment_db_attempts(&app->db, &payment->id, arena, &attempts);
+	if (rc != MP_OK)
+		return rc;
+	for (const struct payment_attempt *a = attempts; a != NULL; a = a->next) {
+		bool asked = all ? a->state != SESSION_PAID : may_bring_money(payment, a);
+
+		rc = MP_OK;
+		if (asked && a->session_id != NULL)
+			rc = ask_about_session(app, a, now_ms, arena);
+		if (first_rc == MP_OK)
+			first_rc = rc;
+	}
+	return first_rc;
+}
+
 /* The last events again, with their ids as they were: whoever missed them acts, others do not. */
-static enum mp_rc tell_again(struct payment_app *app, const struct payment *payment, int64_t now_ms,
-	struct mp_arena *arena, bool *out_told)
+static enum mp_rc tell_again(struct payment_app *app, const struct payment *payment, bool asked,
+	int64_t now_ms, struct mp_arena *arena, bool *out_told)
 {
 	struct payment_work work;
 	struct payment_work *const works[] = {&work};
@@ -75,32 +84,50 @@ static enum mp_rc tell_again(struct payment_app *app, const struct payment *paym
 	enum mp_rc rc = payment_db_captures(&app->db, &payment->id, arena, &work.captures);
 	if (rc != MP_OK)
 		return rc;
-	work_redrive(&work);
+	work_redrive(&work, asked);
 	*out_told = !work_is_empty(&work);
 	return work_is_empty(&work) ? MP_OK : payment_commit(app, works, 1, NULL, 0, arena);
 }
 
 /* Slower and slower, but soon after the end of the session that it waits for. */
 static int64_t next_redrive_ms(struct payment_app *app, const struct payment *payment,
-	bool asked_provider, int64_t attempts, int64_t now_ms)
+	bool asks_provider, int64_t attempts, int64_t now_ms)
 {
-	int64_t least = asked_provider ? 2 * app->rules.redrive_ms : app->rules.redrive_ms;
+	int64_t pause = asks_provider ? 2 * app->rules.redrive_ms : app->rules.redrive_ms;
 	int64_t backoff = mp_due_backoff_ms(attempts);
-	int64_t pause = backoff < REDRIVE_MS_MAX ? backoff : REDRIVE_MS_MAX;
+	int64_t longest = backoff < REDRIVE_MS_MAX ? backoff : REDRIVE_MS_MAX;
 	int64_t expiry_ms = payment->checkout_expires_at_s * 1000 + EXPIRY_GRACE_MS;
 
-	if (payment->checkout_expires_at_s != 0 && expiry_ms > now_ms && pause > expiry_ms - now_ms)
-		pause = expiry_ms - now_ms;
-	return now_ms + (pause < least ? least : pause);
+	if (payment->checkout_expires_at_s != 0 && expiry_ms > now_ms &&
+		longest > expiry_ms - now_ms)
+		longest = expiry_ms - now_ms;
+	while (pause * 2 <= longest) /* so that shorter pauses meet with longer ones */
+		pause *= 2;
+	return work_redrive_point(payment, pause, now_ms);
 }
 
 enum mp_rc payment_redrive_asked(struct payment_app *app, const struct mp_id *id, int64_t now_ms,
 	struct mp_arena *arena, bool *out_told)
 {
+	struct payment before;
 	struct payment payment;
+	bool told = false;
 
-	enum mp_rc rc = payment_db_get(&app->db, id, arena, &payment);
-	return rc == MP_OK ? tell_again(app, &payment, now_ms, arena, out_told) : rc;
+	enum mp_rc rc = payment_db_get(&app->db, id, arena, &before);
+	if (rc != MP_OK)
+		return rc;
+	enum mp_rc asked_rc = ask_provider(app, &before, true, now_ms, arena);
+	rc = payment_db_get(&app->db, id, arena, &payment);
+	if (rc == MP_OK)
+		rc = tell_again(app, &payment, true, now_ms, arena, &told);
+	if (rc == MP_OK && asked_rc != MP_OK) {
+		mp_log(MP_LOG_WARN, "redrive_failed", MP_TEXT("payment", id->text),
+			MP_RC(asked_rc));
+		return MP_UNAVAILABLE; /* whatever the provider's trouble is */
+	}
+	if (rc == MP_OK)
+		*out_told = told || payment.version != before.version;
+	return rc;
 }
 
 static enum mp_rc tell_ending(
@@ -181,12 +208,38 @@ static struct mp_due_result give_to_person(struct payment_app *app, const struct
 	return (struct mp_due_result){.done = true};
 }
 
+/* The provider's trouble keeps nobody from telling billing, and the other way round. */
+static struct mp_due_result drive(struct payment_app *app, const struct payment *payment,
+	enum redrive redrive, int64_t attempts, int64_t now_ms, struct mp_arena *arena)
+{
+	bool asks = redrive == REDRIVE_PROVIDER || payment->sessions_processing > 0;
+	bool tells = redrive != REDRIVE_PROVIDER || payment->captures_unsettled > 0;
+	struct mp_due_result result = {
+		.again_at_ms = next_redrive_ms(app, payment, asks, attempts, now_ms)};
+	enum mp_rc told_rc = MP_OK;
+	enum mp_rc rc = MP_OK;
+	bool told;
+
+	if (asks)
+		rc = ask_provider(app, payment, false, now_ms, arena);
+	if (redrive != REDRIVE_PROVIDER && is_in_vain(app, payment, attempts, now_ms)) {
+		struct mp_due_result given = give_to_person(app, payment, attempts, now_ms, arena);
+		if (!given.done || !asks)
+			result = given;
+	} else if (tells) {
+		told_rc = tell_again(app, payment, false, now_ms, arena, &told);
+	}
+	if (rc != MP_OK || told_rc != MP_OK)
+		mp_log(MP_LOG_WARN, "redrive_failed", MP_TEXT("payment", payment->id.text),
+			MP_RC(rc != MP_OK ? rc : told_rc));
+	return result;
+}
+
 struct mp_due_result payment_redrive_due(
 	void *ctx, struct mp_arena *arena, const struct mp_id *id, int64_t attempts, int64_t now_ms)
 {
 	struct payment_app *app = ctx;
 	struct payment payment;
-	bool told;
 
 	mp_trace_end(); /* the payment's own, as soon as it is known */
 	enum mp_rc rc = payment_db_get(&app->db, id, arena, &payment);
@@ -200,16 +253,6 @@ struct mp_due_result payment_redrive_due(
 	enum redrive redrive = machine_redrive(&payment);
 	if (redrive == REDRIVE_NOTHING)
 		return (struct mp_due_result){.done = true};
-	if (redrive != REDRIVE_PROVIDER && is_in_vain(app, &payment, attempts, now_ms))
-		return give_to_person(app, &payment, attempts, now_ms, arena);
-
 	mp_metric_add(app->redrives, 1);
-	if (redrive == REDRIVE_PROVIDER)
-		rc = ask_about_session(app, id, now_ms, arena);
-	if (rc == MP_OK && (redrive != REDRIVE_PROVIDER || payment.captures_unsettled > 0))
-		rc = tell_again(app, &payment, now_ms, arena, &told);
-	if (rc != MP_OK)
-		mp_log(MP_LOG_WARN, "redrive_failed", MP_TEXT("payment", id->text), MP_RC(rc));
-	return (struct mp_due_result){.again_at_ms = next_redrive_ms(app, &payment,
-					      redrive == REDRIVE_PROVIDER, attempts, now_ms)};
+	return drive(app, &payment, redrive, attempts, now_ms, arena);
 }

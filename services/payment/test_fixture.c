@@ -100,8 +100,9 @@ static enum mp_rc unlocked_retrieve(
 {
 	struct fixture *f = ctx;
 
-	if (meet(&f->provider) != TROUBLE_NONE)
-		return MP_UNKNOWN;
+	enum trouble trouble = meet(&f->provider);
+	if (trouble != TROUBLE_NONE)
+		return trouble == TROUBLE_STRANGE ? MP_NOT_FOUND : MP_UNKNOWN;
 	const struct fake_session *s = session_by(&f->provider, NULL, session_id);
 	if (s == NULL)
 		return MP_NOT_FOUND;
@@ -118,7 +119,7 @@ static enum mp_rc unlocked_expire(
 	if (trouble == TROUBLE_DOWN)
 		return MP_UNAVAILABLE;
 	struct fake_session *s = session_by(&f->provider, NULL, session_id);
-	if (s == NULL)
+	if (s == NULL || trouble == TROUBLE_STRANGE)
 		return MP_NOT_FOUND;
 	if (s->status != STRIPE_OPEN)
 		return MP_CONFLICT;
@@ -337,6 +338,13 @@ struct payment fixture_get(struct fixture *f, const struct mp_id *id)
 
 	must(payment_db_get(&f->app.db, id, f->arena, &payment));
 	return payment;
+}
+
+void assert_state(struct fixture *f, const struct mp_id *id, enum payment_state state)
+{
+	struct payment payment = fixture_get(f, id);
+
+	assert_string_equal(payment_state_name(payment.state), payment_state_name(state));
 }
 
 /* --- what happens at the provider --- */

@@ -18,6 +18,7 @@ enum trouble {
 	TROUBLE_DOWN,	 /* the call does not arrive */
 	TROUBLE_LOST,	 /* it arrives, the answer does not */
 	TROUBLE_REFUSED, /* a create is refused for good */
+	TROUBLE_STRANGE, /* it knows no session of ours: the key is another account's */
 };
 
 struct fake_session {
@@ -70,6 +71,7 @@ enum mp_rc fixture_create_in(struct fixture *f, struct mp_arena *arena, const st
 struct payment fixture_pay(struct fixture *f, int64_t minor, enum payment_source source);
 struct payment fixture_top_up(struct fixture *f, int64_t minor);
 struct payment fixture_get(struct fixture *f, const struct mp_id *id);
+void assert_state(struct fixture *f, const struct mp_id *id, enum payment_state state);
 
 /* The session of the payment's attempt at the provider, NULL when it was never opened. */
 struct fake_session *fixture_session(struct fixture *f, const struct mp_id *id, int64_t attempt);

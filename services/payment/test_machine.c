@@ -160,7 +160,6 @@ static void what_is_looked_into_is_driven_again_only_when_asked(void **state)
 	(void)state;
 	assert_int_equal(machine_redrive_asked(&payment), REDRIVE_NOTHING);
 	payment.reviewed_from = PAYMENT_SETTLING;
-	payment.captures_unsettled = 1;
 	assert_int_equal(machine_redrive(&payment), REDRIVE_NOTHING);
 	assert_int_equal(machine_redrive_asked(&payment), REDRIVE_REQUESTED);
 	payment.attempt_kind = ATTEMPT_SESSION;
@@ -168,6 +167,34 @@ static void what_is_looked_into_is_driven_again_only_when_asked(void **state)
 	payment.reviewed_from = PAYMENT_CLOSING;
 	assert_int_equal(machine_redrive(&payment), REDRIVE_NOTHING);
 	assert_int_equal(machine_redrive_asked(&payment), REDRIVE_ENDING);
+	/* Money that came since is not what billing was told in vain. */
+	payment.sessions_processing = 1;
+	assert_int_equal(machine_redrive(&payment), REDRIVE_PROVIDER);
+	payment.captures_unsettled = 1;
+	assert_int_equal(machine_redrive(&payment), REDRIVE_CAPTURES);
+}
+
+static void while_money_is_on_its_way_nothing_else_is_tried(void **state)
+{
+	static const enum payment_input_kind wishes[] = {
+		INPUT_RETRY_WALLET, INPUT_RETRY_CARD, INPUT_CANCEL};
+	int wrong = 0;
+
+	(void)state;
+	for (unsigned s = 0; s < PAYMENT_STATES; s++) {
+		struct payment payment = payment_in((enum payment_state)s);
+		for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+			const struct payment_input input = {.kind = wishes[i]};
+			payment.sessions_processing = 0;
+			bool ignored = machine_decide(&payment, &input).verdict == VERDICT_IGNORE;
+			payment.sessions_processing = 1;
+			wrong += mp_wrong(machine_decide(&payment, &input).verdict ==
+						  (ignored ? VERDICT_IGNORE : VERDICT_REFUSE),
+				"input %u in %s", (unsigned)wishes[i],
+				payment_state_name(payment.state));
+		}
+	}
+	assert_int_equal(wrong, 0);
 }
 
 static void a_top_up_succeeds_once_it_is_in_the_wallet(void **state)
@@ -249,6 +276,11 @@ static void whatever_stands_still_is_driven_again(void **state)
 		payment.captures_unsettled = 1;
 		if (expected_redrives[s] == REDRIVE_NOTHING)
 			wrong += mp_wrong(machine_redrive(&payment) == REDRIVE_CAPTURES,
+				"%s with money that came", payment_state_name(payment.state));
+		payment.captures_unsettled = 0;
+		payment.sessions_processing = 1;
+		if (expected_redrives[s] == REDRIVE_NOTHING)
+			wrong += mp_wrong(machine_redrive(&payment) == REDRIVE_PROVIDER,
 				"%s with money on its way", payment_state_name(payment.state));
 	}
 	struct payment captured = payment_in(PAYMENT_SETTLING);
@@ -289,6 +321,7 @@ int main(void)
 		cmocka_unit_test(a_top_up_succeeds_once_it_is_in_the_wallet),
 		cmocka_unit_test(a_void_bill_ends_the_payment_as_it_was_closing),
 		cmocka_unit_test(canceling_twice_is_canceling_once),
+		cmocka_unit_test(while_money_is_on_its_way_nothing_else_is_tried),
 		cmocka_unit_test(attempts_are_bounded_and_not_made_while_canceling),
 		cmocka_unit_test(whatever_stands_still_is_driven_again),
 		cmocka_unit_test(every_name_leads_back_to_its_state),

@@ -254,7 +254,7 @@ static void events_told_again_have_the_same_ids(void **state)
 	work_create(&work, arena, &rules, NOW_MS, &p);
 	written(&work, &again);
 	again.now_ms += 60000;
-	work_redrive(&again);
+	work_redrive(&again, false);
 	assert_non_null(again.events);
 	assert_string_equal(again.events->id.text, work.events->id.text);
 	assert_int_equal(again.events->at_ms, work.events->at_ms);

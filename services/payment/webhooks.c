@@ -10,6 +10,9 @@
 /* A session that a webhook called done, and that still reads open, is read again so often. */
 #define OPEN_READS_MAX 10
 
+/* So long the provider itself repeats an event that nobody takes. */
+#define UNKNOWN_MS_MAX ((int64_t)3 * 24 * 3600 * 1000)
+
 static const char type_declined[] = "payment_intent.payment_failed";
 
 static bool is_about_sessions(const char *type)
@@ -35,6 +38,15 @@ enum mp_rc provider_event_keep(
 	return rc == MP_EXISTS ? MP_OK : rc;
 }
 
+/* Looked into again until an operator has mended it; when nobody does, it is foreign after all. */
+static enum mp_rc unknown_to_provider(
+	struct payment_app *app, const struct provider_event *event, int64_t now_ms)
+{
+	if (now_ms - event->received_at_ms > UNKNOWN_MS_MAX)
+		return MP_OK;
+	return provider_unknown(app, event->object_id);
+}
+
 /* A card was declined: the payer may try another one, the timeline says so. */
 static enum mp_rc look_into_decline(struct payment_app *app, const struct provider_event *event,
 	int64_t now_ms, struct mp_arena *arena, enum provider_truth *out_truth)
@@ -46,13 +58,15 @@ static enum mp_rc look_into_decline(struct payment_app *app, const struct provid
 
 	*out_truth = TRUTH_FOREIGN;
 	enum mp_rc rc = app->stripe.intent(app->stripe.ctx, event->object_id, arena, &intent);
-	if (rc == MP_OK && !mp_id_is_none(&intent.payment_id)) {
-		input.attempt = intent.attempt;
-		input.text = intent.decline != NULL ? intent.decline : "no reason was given";
-		rc = provider_tell(app, &intent.payment_id, &input, now_ms, arena, &payment);
-		if (rc == MP_OK)
-			*out_truth = TRUTH_TOLD;
-	}
+	if (rc == MP_NOT_FOUND)
+		return unknown_to_provider(app, event, now_ms);
+	if (rc != MP_OK || mp_id_is_none(&intent.payment_id))
+		return rc;
+	input.attempt = intent.attempt;
+	input.text = intent.decline != NULL ? intent.decline : "no reason was given";
+	rc = provider_tell(app, &intent.payment_id, &input, now_ms, arena, &payment);
+	if (rc == MP_OK)
+		*out_truth = TRUTH_TOLD;
 	return rc == MP_NOT_FOUND ? MP_OK : rc;
 }
 
@@ -66,7 +80,7 @@ static enum mp_rc look_into_session(struct payment_app *app, const struct provid
 	*out_truth = TRUTH_FOREIGN;
 	enum mp_rc rc = app->stripe.retrieve(app->stripe.ctx, event->object_id, arena, &session);
 	if (rc == MP_NOT_FOUND)
-		return MP_OK;
+		return unknown_to_provider(app, event, now_ms);
 	if (rc != MP_OK)
 		return rc;
 	return provider_apply_session(app, &session, failed, now_ms, arena, out_truth);

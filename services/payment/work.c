@@ -61,7 +61,7 @@ void work_create(struct payment_work *work, struct mp_arena *arena,
 	p->created_at_ms = now_ms;
 	if (payment_is_top_up(p))
 		p->source = PAYMENT_FROM_CARD;
-	work->redrive_due_ms = now_ms + rules->redrive_ms;
+	work_want_redrive(work);
 
 	const char *what = payment_is_top_up(p)		      ? "Top-up of "
 			   : p->source == PAYMENT_FROM_WALLET ? "From the wallet: "
@@ -204,8 +204,6 @@ static enum verdict cancel(struct payment_work *work)
 	struct payment *p = &work->payment;
 	struct payment_attempt *attempt = work_find_attempt(work, p->session_attempt);
 
-	if (attempt != NULL && attempt->state == SESSION_PROCESSING)
-		return VERDICT_REFUSE;
 	if (attempt == NULL || attempt->state != SESSION_OPEN) {
 		/* The page was never shown to anybody, nobody can pay there. */
 		if (attempt != NULL && attempt->state == SESSION_WANTED)
@@ -266,11 +264,19 @@ enum verdict work_apply(struct payment_work *work, const struct payment_input *i
 
 /* --- standing still --- */
 
-void work_redrive(struct payment_work *work)
+int64_t work_redrive_point(const struct payment *payment, int64_t pause_ms, int64_t now_ms)
+{
+	int64_t age_ms = now_ms - payment->created_at_ms;
+
+	return payment->created_at_ms + ((age_ms + pause_ms / 2) / pause_ms + 1) * pause_ms;
+}
+
+void work_redrive(struct payment_work *work, bool asked)
 {
 	const struct payment *p = &work->payment;
+	enum payment_state state = asked ? machine_answered_in(p) : p->state;
 
-	switch (machine_redrive_asked(p)) {
+	switch (asked ? machine_redrive_asked(p) : machine_redrive(p)) {
 	case REDRIVE_REQUESTED:
 		work_tell_requested(work);
 		break;
@@ -284,8 +290,7 @@ void work_redrive(struct payment_work *work)
 	}
 	/* Money is told until it is in the wallet; what it settles, until the bill has answered. */
 	for (const struct payment_capture *c = work->captures; c != NULL; c = c->next) {
-		bool settles =
-			machine_answered_in(p) == PAYMENT_SETTLING && c->attempt == p->attempt;
+		bool settles = state == PAYMENT_SETTLING && c->attempt == p->attempt;
 		if (!c->settled || settles)
 			work_tell_captured(work, c);
 	}

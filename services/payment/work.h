@@ -34,8 +34,18 @@ void work_create(struct payment_work *work, struct mp_arena *arena,
 /* Applies one input; the verdict says what it did. Repeated inputs are ignored. */
 enum verdict work_apply(struct payment_work *work, const struct payment_input *input);
 
-/* Tells the last events of a payment that stands still again, with their ids as they were. */
-void work_redrive(struct payment_work *work);
+/*
+ * Tells the last events of a payment that stands still again, with their ids as they were. asked: a
+ * person wants it, also of what is looked into.
+ */
+void work_redrive(struct payment_work *work, bool asked);
+
+/*
+ * When a re-drive comes that is to wait about so long. All of a payment's lie on such points from
+ * its beginning, where two that meet are one row (lib/due: same time, same id): so there are few,
+ * however often it is tried again.
+ */
+int64_t work_redrive_point(const struct payment *payment, int64_t pause_ms, int64_t now_ms);
 
 /* Tells again that the payment, which it is, has expired or failed. */
 void work_tell_ended(struct payment_work *work);

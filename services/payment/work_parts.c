@@ -117,6 +117,12 @@ void work_want_sessions(struct payment_work *work)
 	work->sessions_due_ms = work->now_ms + work->sessions_delay_ms;
 }
 
+void work_want_redrive(struct payment_work *work)
+{
+	work->redrive_due_ms =
+		work_redrive_point(&work->payment, work->rules->redrive_ms, work->now_ms);
+}
+
 void work_enter(struct payment_work *work, enum payment_state state)
 {
 	bool was_reviewed = work->payment.state == PAYMENT_REVIEW;
@@ -129,12 +135,24 @@ void work_enter(struct payment_work *work, enum payment_state state)
 	 * was looked into there is none.
 	 */
 	if (state == PAYMENT_SETTLING || state == PAYMENT_CLOSING || was_reviewed)
-		work->redrive_due_ms = work->now_ms + work->rules->redrive_ms;
+		work_want_redrive(work);
+}
+
+void work_watch_money(struct payment_work *work)
+{
+	if (payment_has_ended(&work->payment) || work->payment.state == PAYMENT_REVIEW)
+		work_want_redrive(work);
 }
 
 void work_set_session(
 	struct payment_work *work, struct payment_attempt *attempt, enum session_state state)
 {
+	struct payment *p = &work->payment;
+
+	if (attempt->state == SESSION_PROCESSING && p->sessions_processing > 0)
+		p->sessions_processing--;
+	if (state == SESSION_PROCESSING)
+		p->sessions_processing++;
 	attempt->state = state;
 	attempt->changed = true;
 	work->changed = true;

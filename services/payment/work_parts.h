@@ -35,6 +35,12 @@ void work_tell_ending(struct payment_work *work, enum payment_state ending);
 /* A worker shall bring the provider's sessions into line. */
 void work_want_sessions(struct payment_work *work);
 
+/* It is driven again soon, also where a re-drive that there is has slowed down. */
+void work_want_redrive(struct payment_work *work);
+
+/* Money is, or will be, there that a re-drive has to see to: the payment's own may have ended. */
+void work_watch_money(struct payment_work *work);
+
 void work_enter(struct payment_work *work, enum payment_state state);
 void work_set_session(
 	struct payment_work *work, struct payment_attempt *attempt, enum session_state state);

@@ -51,6 +51,7 @@ static void session_processing(struct payment_work *work, struct payment_attempt
 	work_set_session(work, attempt, SESSION_PROCESSING);
 	if (attempt->session_id == NULL)
 		attempt->session_id = work_keep_text(work, input->session_id);
+	work_watch_money(work);
 	if (attempt->number != p->session_attempt || !payment_waits_for_payer(p))
 		return;
 	if (decision.verdict == VERDICT_MOVE)
@@ -105,9 +106,8 @@ static enum verdict session_captured(struct payment_work *work, struct payment_a
 		work_drop_session(work);
 		p->attempt_kind = ATTEMPT_SESSION;
 		work_enter(work, decision.next);
-	} else if (payment_has_ended(p) || p->state == PAYMENT_REVIEW) {
-		/* its re-drive may have ended with it */
-		work->redrive_due_ms = work->now_ms + work->rules->redrive_ms;
+	} else {
+		work_watch_money(work);
 	}
 	*capture = (struct payment_capture){
 		.payment_intent = work_keep_text(work, input->payment_intent),

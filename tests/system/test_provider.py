@@ -6,6 +6,7 @@ import pytest
 import requests
 from api import CARD_DECLINED, Person, pay_at_provider, wait_for
 from inside import metric
+from test_mpctl import done, other_settings
 
 SESSIONS = "/v1/checkout/sessions"
 
@@ -128,6 +129,27 @@ def test_a_bank_transfer_that_fails_ends_the_payment(sandbox, ada, bob):
     assert ended["reason"] == "The payment was declined"
     assert [b["state"] for b in ada.bills()] == ["void"]
     assert (ada.balance(), bob.balance()) == ("0.00", "0.00")
+
+
+def test_a_bank_transfer_that_its_payment_went_on_without_is_asked_for(
+        moneypal, sandbox, ada, bob):
+    with other_settings(moneypal, "payment", REDRIVE_S="1"):
+        payment = ada.pay(bob.id, "20.00")
+        url = ada.wait_checkout_url(payment["id"])["checkout_url"]
+        funded = ada.top_up("20.00")
+        assert pay_at_provider(ada.wait_checkout_url(funded["id"])["checkout_url"]).status_code == 303
+        ada.wait_payment(funded["id"], "succeeded")
+        for event in ("completed", "async_payment_succeeded"):
+            sandbox.fault(webhook="drop", type=f"checkout.session.{event}")
+        assert pay_by_bank(url).status_code == 303
+        ada.retry(payment["id"], "wallet")  # before anybody has heard of it
+        ada.wait_payment(payment["id"], "succeeded")
+        wait_for(lambda: done(moneypal, "payment", payment["id"]),
+                 lambda told: "20.00 USD  processing" in told, "the page, which cannot be closed")
+        end_transfer(sandbox, payment, "succeeded")
+        wait_for(ada.balance, lambda balance: balance == "20.00", "the late money", timeout_s=60)
+        assert bob.balance() == "20.00"
+        assert len(ada.entries()) == 3
 
 
 def test_a_cancel_is_kept_while_the_provider_is_down(sandbox, ada):

@@ -20,6 +20,7 @@ EXPECTED = {
     "processing": (NO_RETRY, NO_CARD, ON_ITS_WAY),
     "settling": (NO_RETRY, NO_CARD, ON_ITS_WAY),
     "requires_funding": ((200, "settling"), (200, "requires_funding"), (200, "closing")),
+    "funding_processing": (ON_ITS_WAY, ON_ITS_WAY, ON_ITS_WAY),
     "closing": (NO_RETRY, NO_CARD, (200, "closing")),
     "succeeded": (NO_RETRY, NO_CARD, NO_CANCEL),
     "canceled": (NO_RETRY, NO_CARD, (200, "canceled")),
@@ -27,7 +28,8 @@ EXPECTED = {
     "failed": (NO_RETRY, NO_CARD, NO_CANCEL),
     "review": (NO_RETRY, NO_CARD, NO_CANCEL),
 }
-STATE_OF = {"processing": "awaiting_provider"}  # what the payer sees; the others are as called
+# What the payer sees; the others are as called.
+STATE_OF = {"processing": "awaiting_provider", "funding_processing": "requires_funding"}
 
 
 class World:
@@ -51,10 +53,7 @@ class World:
         return ada, ada.wait_checkout_url(payment["id"])
 
     def processing(self):
-        ada, payment = self.awaiting_provider()
-        assert pay_by_bank(payment["checkout_url"]).status_code == 303
-        wait_for(lambda: events_of(ada, payment), lambda e: "session.processing" in e, "the wait")
-        return ada, payment
+        return paid_by_bank(*self.awaiting_provider())
 
     def settling(self):
         self.moneypal.stop_part("billing")
@@ -65,6 +64,9 @@ class World:
         ada = self.payer()
         payment = ada.pay(self.bob.id, "20.00")
         return ada, ada.wait_checkout_url(payment["id"])
+
+    def funding_processing(self):
+        return paid_by_bank(*self.requires_funding())
 
     def closing(self):
         ada, payment = self.requires_funding()
@@ -102,6 +104,12 @@ class World:
         self.sandbox.clear_faults()
         if self.moneypal.pid_of("billing") == 0:
             self.moneypal.start_part("billing")
+
+
+def paid_by_bank(ada, payment):
+    assert pay_by_bank(payment["checkout_url"]).status_code == 303
+    wait_for(lambda: events_of(ada, payment), lambda e: "session.processing" in e, "the wait")
+    return ada, payment
 
 
 def act(ada, payment, action):

@@ -8,6 +8,8 @@ import pytest
 import requests
 from alone import Alone, Keys
 from api import Person, pay_at_provider, wait_for
+from inside import metric
+from test_mpctl import done
 
 
 def signed(secret, body, at=None):
@@ -68,6 +70,30 @@ def test_a_webhook_that_never_comes_is_asked_for(moneypal, sandbox):
     url = ada.wait_checkout_url(payment["id"])["checkout_url"]
     assert pay_at_provider(url).status_code == 303
     ada.wait_payment(payment["id"], "succeeded", timeout_s=60)
+    assert ada.balance() == "15.00"
+
+
+def test_a_webhook_that_never_comes_is_asked_for_at_once_when_a_person_asks(moneypal, sandbox):
+    ada = Person.register(moneypal.base, "Ada", "Client")
+    sandbox.fault(webhook="drop", count=1)
+    payment = ada.top_up("15.00")
+    url = ada.wait_checkout_url(payment["id"])["checkout_url"]
+    assert pay_at_provider(url).status_code == 303
+    assert "told again" in done(moneypal, "redrive", payment["id"])
+    ada.wait_payment(payment["id"], "succeeded", timeout_s=10)
+    assert ada.balance() == "15.00"
+    assert len(ada.entries()) == 1
+
+
+def test_while_the_key_is_another_accounts_nothing_is_dropped_or_ended(moneypal, sandbox):
+    alarms = metric(moneypal, "payment", "moneypal_payment_alarms_total")
+    ada = Person.register(moneypal.base, "Ada", "Client")
+    payment = ada.top_up("15.00")
+    url = ada.wait_checkout_url(payment["id"])["checkout_url"]
+    sandbox.fault(path="/v1/checkout/sessions/*", method="GET", status=404, count=2)
+    assert pay_at_provider(url).status_code == 303
+    ada.wait_payment(payment["id"], "succeeded", timeout_s=30)
+    assert metric(moneypal, "payment", "moneypal_payment_alarms_total") == alarms + 2
     assert ada.balance() == "15.00"
 
 
