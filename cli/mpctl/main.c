@@ -14,8 +14,10 @@
 static const struct mpctl_command commands[] = {
 	{"payment", "ID", 1, 1, "where the money is: one payment across the services",
 		MPCTL_NEEDS_SERVICES | MPCTL_NEEDS_BROKER, mpctl_payment},
-	{"redrive", "PAYMENT", 1, 1, "tells a payment's last events again", MPCTL_NEEDS_SERVICES,
-		mpctl_redrive},
+	{"redrive", "PAYMENT", 1, 1, "asks the provider, and tells a payment's last events again",
+		MPCTL_NEEDS_SERVICES, mpctl_redrive},
+	{"close", "PAYMENT", 1, 1, "ends one with wrong figures, once its money is refunded",
+		MPCTL_NEEDS_SERVICES, mpctl_close},
 	{"reconcile", "[DAY | --from DAY --to DAY]", 0, 6,
 		"the provider's captures and our credits, by day", MPCTL_NEEDS_SERVICES,
 		mpctl_reconcile},

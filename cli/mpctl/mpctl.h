@@ -60,6 +60,7 @@ enum mpctl_exit mpctl_show(struct mpctl *ctl, int argc, char **argv);
 enum mpctl_exit mpctl_backup(struct mpctl *ctl, int argc, char **argv);
 enum mpctl_exit mpctl_payment(struct mpctl *ctl, int argc, char **argv);
 enum mpctl_exit mpctl_redrive(struct mpctl *ctl, int argc, char **argv);
+enum mpctl_exit mpctl_close(struct mpctl *ctl, int argc, char **argv);
 enum mpctl_exit mpctl_reconcile(struct mpctl *ctl, int argc, char **argv);
 enum mpctl_exit mpctl_republish_notices(struct mpctl *ctl, int argc, char **argv);
 enum mpctl_exit mpctl_republish_users(struct mpctl *ctl, int argc, char **argv);

@@ -196,6 +196,7 @@ const char *chain_advice(struct chain *chain)
 		return mp_arena_printf(chain->ctl->arena,
 			"mpctl redrive %s tells its last events again; is billing running?", id);
 	if (is_in(chain, "review"))
-		return "compare the session at the provider, and correct there or by hand";
+		return mp_arena_printf(chain->ctl->arena,
+			"refund at the provider what it took, then mpctl close %s", id);
 	return NULL;
 }

@@ -50,6 +50,7 @@ static const struct decision table[INPUT_KINDS][PAYMENT_STATES] = {
 	[INPUT_RETRY_WALLET]	   = {REFU, REFU, REFU, SETT, REFU, REFU, REFU, REFU, REFU, REFU},
 	[INPUT_RETRY_CARD]	   = {REFU, REFU, REFU, NOTE, REFU, REFU, REFU, REFU, REFU, REFU},
 	[INPUT_CANCEL]		   = {NOTE, NOTE, REFU, NOTE, REFU, REFU, IGNR, REFU, REFU, REFU},
+	[INPUT_CLOSE]		   = {REFU, REFU, REFU, REFU, REFU, REFU, REFU, REFU, REFU, ENDS},
 };
 /* clang-format on */
 
@@ -117,6 +118,8 @@ struct decision machine_decide(const struct payment *payment, const struct payme
 	if (input->kind == INPUT_CANCEL && payment->cancel_wanted &&
 		decision.verdict == VERDICT_NOTE)
 		return ignored;
+	if (input->kind == INPUT_CLOSE && machine_answered_in(payment) != payment->state)
+		return refused; /* billing's answer ends it */
 	if (is_retry(input->kind) &&
 		(payment->cancel_wanted || payment->attempt >= PAYMENT_ATTEMPTS_MAX))
 		return refused;

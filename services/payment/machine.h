@@ -15,6 +15,7 @@
  *	(a top-up has no bill: it ends without closing)
  *	any that waits for the provider -> review (its figures are not ours)
  *	settling, closing -> review (billing does not answer), and on from there when it does
+ *	review (figures not ours) -> closing -> failed, as soon as a person has put them right
  */
 enum verdict {
 	VERDICT_UNDEFINED, /* a hole in the table: none is left (tested) */

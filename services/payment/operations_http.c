@@ -150,6 +150,19 @@ enum mp_rc payment_post_redrive(struct mp_request *req, struct mp_response *res,
 	return MP_NOMEM;
 }
 
+/* POST /v1/operations/payments/{id}/close */
+enum mp_rc payment_post_close(struct mp_request *req, struct mp_response *res, void *ctx)
+{
+	struct payment payment;
+	struct mp_id id;
+
+	enum mp_rc rc = mp_request_param_id(req, "id", &id);
+	if (rc == MP_OK)
+		rc = payment_close(ctx, &id, mp_clock_ms(), mp_request_arena(req), &payment);
+	return rc == MP_OK ? mp_response_json(res, 200, payment_to_json(&payment, &payment.paid_by))
+			   : rc;
+}
+
 /* POST /v1/operations/republish */
 enum mp_rc payment_post_republish(struct mp_request *req, struct mp_response *res, void *ctx)
 {

@@ -345,3 +345,14 @@ enum mp_rc payment_cancel(struct payment_app *app, const struct mp_id *user, con
 		*out_payment = payment;
 	return rc;
 }
+
+enum mp_rc payment_close(struct payment_app *app, const struct mp_id *id, int64_t now_ms,
+	struct mp_arena *arena, struct payment *out_payment)
+{
+	const struct payment_change change = {
+		.id = *id, .input = {.kind = INPUT_CLOSE, .at_ms = now_ms}};
+	enum verdict verdict = VERDICT_IGNORE;
+
+	enum mp_rc rc = payment_apply(app, &change, now_ms, arena, out_payment, &verdict);
+	return rc == MP_OK && verdict == VERDICT_REFUSE ? MP_CONFLICT : rc;
+}

@@ -96,6 +96,13 @@ enum mp_rc payment_redrive_asked(struct payment_app *app, const struct mp_id *id
 	struct mp_arena *arena, bool *out_told) MP_MUST_CHECK;
 
 /*
+ * Ends, as failed, a payment whose figures the provider has otherwise: a person has refunded its
+ * money there. MP_NOT_FOUND; MP_CONFLICT: it is not looked into for that.
+ */
+enum mp_rc payment_close(struct payment_app *app, const struct mp_id *id, int64_t now_ms,
+	struct mp_arena *arena, struct payment *out_payment) MP_MUST_CHECK;
+
+/*
  * An mp_tell_again: the endings that a payer is told of, of payments begun from from_ms on
  * (payment.expired, payment.failed).
  */

@@ -494,6 +494,8 @@ const struct mp_route payment_routes[] = {
 		0, payment_get_operated},
 	{"POST", "/v1/operations/payments/{id}/redrive", MP_AUTH_SERVICE, "operations:write",
 		MP_KEY_NONE, MP_ROUTE_PROVIDER, 0, payment_post_redrive},
+	{"POST", "/v1/operations/payments/{id}/close", MP_AUTH_SERVICE, "operations:write",
+		MP_KEY_NONE, 0, 0, payment_post_close},
 	{"POST", "/v1/operations/republish", MP_AUTH_SERVICE, "operations:write", MP_KEY_NONE, 0, 0,
 		payment_post_republish},
 	{"GET", "/v1/operations/captures", MP_AUTH_SERVICE, "operations:read", MP_KEY_NONE,

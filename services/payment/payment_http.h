@@ -26,6 +26,7 @@ json_t *payment_row_to_json(const struct payment_row *row);
 /* operations_http.c */
 enum mp_rc payment_get_operated(struct mp_request *req, struct mp_response *res, void *ctx);
 enum mp_rc payment_post_redrive(struct mp_request *req, struct mp_response *res, void *ctx);
+enum mp_rc payment_post_close(struct mp_request *req, struct mp_response *res, void *ctx);
 enum mp_rc payment_post_republish(struct mp_request *req, struct mp_response *res, void *ctx);
 enum mp_rc payment_get_captures(struct mp_request *req, struct mp_response *res, void *ctx);
 enum mp_rc payment_get_capture(struct mp_request *req, struct mp_response *res, void *ctx);

@@ -179,6 +179,7 @@ enum payment_input_kind {
 	INPUT_RETRY_WALLET,
 	INPUT_RETRY_CARD,
 	INPUT_CANCEL,
+	INPUT_CLOSE, /* a person: other figures than ours were put right at the provider */
 	INPUT_KINDS
 };
 

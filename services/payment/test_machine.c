@@ -31,6 +31,7 @@ static const struct {
 	{INPUT_RETRY_WALLET, "retry from the wallet", "!!!S!!!!!!"},
 	{INPUT_RETRY_CARD, "retry by card", "!!!n!!!!!!"},
 	{INPUT_CANCEL, "cancel", "nn!n!!.!!!"},
+	{INPUT_CLOSE, "close", "!!!!!!!!!E"},
 };
 
 static char letter_of(struct decision decision, enum payment_state state)
@@ -133,14 +134,18 @@ static void what_billing_did_not_answer_takes_its_answer_from_review(void **stat
 	const struct payment_input unfunded = {.kind = INPUT_BILL_UNFUNDED, .attempt = 3};
 	const struct payment_input voided = {.kind = INPUT_BILL_VOIDED};
 	const struct payment_input funded = {.kind = INPUT_FUNDING_SETTLED};
+	const struct payment_input closed = {.kind = INPUT_CLOSE};
 	struct payment payment = payment_in(PAYMENT_REVIEW);
 
 	(void)state;
-	/* The provider's figures: nothing but the settled bill moves it. */
+	/* The provider's figures: nothing but the settled bill and a person moves it. */
 	assert_int_equal(machine_decide(&payment, &unfunded).verdict, VERDICT_IGNORE);
 	assert_int_equal(machine_decide(&payment, &voided).verdict, VERDICT_IGNORE);
 
+	assert_int_equal(machine_decide(&payment, &closed).verdict, VERDICT_END);
+
 	payment.reviewed_from = PAYMENT_SETTLING;
+	assert_int_equal(machine_decide(&payment, &closed).verdict, VERDICT_REFUSE);
 	assert_int_equal(machine_decide(&payment, &unfunded).next, PAYMENT_REQUIRES_FUNDING);
 	assert_int_equal(machine_decide(&payment, &voided).verdict, VERDICT_IGNORE);
 	assert_int_equal(machine_decide(&payment, &voided).next, PAYMENT_REVIEW);

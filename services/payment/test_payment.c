@@ -221,6 +221,25 @@ static void other_figures_than_ours_are_for_a_person_to_look_at(void **state)
 	assert_int_equal(fixture_events(f, NULL, NULL), 0); /* nothing is credited */
 }
 
+static void once_its_money_is_refunded_by_hand_it_is_closed(void **state)
+{
+	struct fixture *f = *state;
+	struct payment p = fixture_pay(f, 10000, PAYMENT_FROM_CARD);
+	struct payment out;
+
+	assert_int_equal(payment_close(&f->app, &p.id, f->now_ms, f->arena, &out), MP_CONFLICT);
+	fixture_session(f, &p.id, 1)->amount++;
+	fixture_pay_at_page(f, &p.id, 1);
+	assert_state(f, &p.id, PAYMENT_REVIEW);
+	assert_int_equal(payment_close(&f->app, &p.id, f->now_ms, f->arena, &out), MP_OK);
+	assert_int_equal(out.state, PAYMENT_CLOSING);
+	assert_int_equal(fixture_events(f, "payment.failed", &p.id), 1);
+	assert_int_equal(fixture_events(f, NULL, &p.id), 1);
+	assert_int_equal(fixture_voided(f, &p.id), MP_OK);
+	assert_state(f, &p.id, PAYMENT_FAILED);
+	assert_int_equal(payment_close(&f->app, &p.id, f->now_ms, f->arena, &out), MP_CONFLICT);
+}
+
 static void money_that_is_on_its_way_is_waited_for(void **state)
 {
 	struct fixture *f = *state;
@@ -582,6 +601,7 @@ int main(void)
 		CASE(two_sessions_paid_are_two_fundings_and_one_settlement),
 		CASE(a_settled_bill_closes_the_open_page),
 		CASE(other_figures_than_ours_are_for_a_person_to_look_at),
+		CASE(once_its_money_is_refunded_by_hand_it_is_closed),
 		CASE(money_that_is_on_its_way_is_waited_for),
 		CASE(events_of_others_are_done_with),
 		CASE(a_declined_card_is_told_and_the_page_stays),

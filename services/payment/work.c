@@ -167,7 +167,7 @@ static enum verdict apply_answer(struct payment_work *work, const struct payment
 	return decision.verdict;
 }
 
-/* --- the payer's wishes --- */
+/* --- wishes of the payer, or of an operator --- */
 
 static void retry_from_wallet(struct payment_work *work, const struct payment_input *input)
 {
@@ -226,6 +226,10 @@ static enum verdict apply_wish(struct payment_work *work, const struct payment_i
 		return decision.verdict;
 	if (input->kind == INPUT_CANCEL)
 		return cancel(work);
+	if (input->kind == INPUT_CLOSE) {
+		work_end(work, PAYMENT_FAILED, "The provider's figures differed from ours");
+		return decision.verdict;
+	}
 	if (input->kind == INPUT_RETRY_CARD)
 		return retry_by_card(work, input);
 	retry_from_wallet(work, input);
@@ -254,6 +258,7 @@ enum verdict work_apply(struct payment_work *work, const struct payment_input *i
 	case INPUT_RETRY_WALLET:
 	case INPUT_RETRY_CARD:
 	case INPUT_CANCEL:
+	case INPUT_CLOSE:
 		return apply_wish(work, input);
 	case INPUT_KINDS:
 		break;

@@ -94,6 +94,7 @@ TABLE = {
         ("POST", "/v1/payments/{id}/cancel"): Row(USER, 409, payee=403, stranger=STRANGERS),
         ("GET", "/v1/operations/payments/{id}"): Row(services("operations:read"), 200),
         ("POST", "/v1/operations/payments/{id}/redrive"): Row(services("operations:write"), 200),
+        ("POST", "/v1/operations/payments/{id}/close"): Row(services("operations:write"), 409),
         ("POST", "/v1/operations/republish"): Row(services("operations:write"), 422, {}),
         ("GET", "/v1/operations/captures"): Row(services("operations:read"), 422),  # no time
         ("GET", "/v1/operations/captures/{payment_intent}"): Row(services("operations:read"), 404),

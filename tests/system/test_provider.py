@@ -6,7 +6,7 @@ import pytest
 import requests
 from api import CARD_DECLINED, Person, pay_at_provider, wait_for
 from inside import metric
-from test_mpctl import done, other_settings
+from test_mpctl import done, mpctl, other_settings
 
 SESSIONS = "/v1/checkout/sessions"
 
@@ -95,6 +95,12 @@ def test_other_figures_than_ours_are_reviewed_and_never_credited(moneypal, sandb
     time.sleep(1)
     assert ada.balance() == "0.00"
     assert ada.cancel(payment["id"]).status_code == 409
+    assert f"mpctl close {payment['id']}" in done(moneypal, "payment", payment["id"])
+    done(moneypal, "close", payment["id"])
+    assert ada.wait_payment(payment["id"], "failed")["status"] is False
+    status, _, said = mpctl(moneypal, "close", payment["id"])
+    assert status == 1 and "in review for the provider's figures" in said
+    assert ada.balance() == "0.00"
 
 
 def test_a_declined_card_stands_in_the_timeline(ada):
