@@ -394,15 +394,18 @@ static bool may_sweep(struct mp_relay *relay, int64_t now_ms)
 	return false;
 }
 
-/* Rows that their own process is publishing just now are left to it; a dead one's grow old. */
+/*
+ * Rows that their own process is publishing just now are left to it; a dead one's grow old. One of
+ * the future was written before the clock was set back.
+ */
 static void pass_young(const struct mp_relay *relay, struct mp_page *page)
 {
-	int64_t young_ms = mp_clock_ms() - YOUNG_MS;
+	int64_t now_ms = mp_clock_ms();
 
 	for (size_t i = 0; relay->shared && i < page->count; i++) {
 		const struct mp_attr *written = mp_map_get(&page->items[i]->attrs, "written");
 		if (written != NULL && written->type == MP_VALUE_INT &&
-			written->as.number > young_ms)
+			written->as.number > now_ms - YOUNG_MS && written->as.number <= now_ms)
 			page->items[i] = NULL;
 	}
 }

@@ -691,6 +691,49 @@ static void a_sweep_that_is_asked_for_during_another_follows_at_once(void **stat
 	mp_relay_done(&relay);
 }
 
+/* Where a table is shared, young rows are left to whoever wrote them. */
+static void a_row_of_before_the_clock_was_set_back_is_not_young_for_long(void **state)
+{
+	static const struct {
+		int64_t written_ms; /* from now */
+		size_t published;
+	} rows[] = {{-500, 0}, {-60000, 1}, {3600 * 1000, 1}};
+	static struct mp_relay relay;
+	struct fixture *f = *state;
+	const struct mp_outbox_config config = {
+		.store = f->place.store, .source = "/moneypal/test"};
+	const struct mp_wire wire = {
+		.publish = fake_publish, .idle = fake_idle, .close = fake_close, .ctx = &f->broker};
+	int wrong = 0;
+
+	assert_int_equal(mp_relay_init(&relay, &config, &wire), MP_OK);
+	relay.shared = true;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct mp_id id = mp_id_new(mp_clock_ms());
+		struct mp_txn txn;
+		struct mp_relay_row key;
+
+		mp_relay_row_key(&id, &key);
+		mp_arena_reset(f->arena);
+		struct mp_item *row = mp_item_new(f->arena, key.pk, key.sk, MP_OUTBOX_ROW_FORMAT);
+		mp_map_set_text(mp_item_attrs(row), "type", "payment.requested");
+		mp_map_set_text(mp_item_attrs(row), "subject", "s");
+		mp_map_set_int(mp_item_attrs(row), "time", 1);
+		mp_map_set_int(mp_item_attrs(row), "written", mp_clock_ms() + rows[i].written_ms);
+		assert_non_null(mp_map_set_map(mp_item_attrs(row), "data"));
+		mp_txn_begin(&txn, f->place.store, f->arena);
+		(void)mp_txn_put(&txn, row);
+		assert_int_equal(mp_txn_commit(&txn, NULL), MP_OK);
+		mp_relay_want_sweep(&relay);
+		(void)steps_of_sweeps(&relay, 1000000);
+		size_t published = times_confirmed(f, &id);
+		wrong += mp_wrong(published == rows[i].published, "%lld ms from now: %zu times",
+			(long long)rows[i].written_ms, published);
+	}
+	assert_int_equal(wrong, 0);
+	mp_relay_done(&relay);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -709,6 +752,7 @@ int main(void)
 		TEST(encoder_makes_the_data_and_its_trouble_is_its_events_alone),
 		TEST(rows_too_large_for_one_page_are_read_in_smaller_ones),
 		TEST(a_sweep_that_is_asked_for_during_another_follows_at_once),
+		TEST(a_row_of_before_the_clock_was_set_back_is_not_young_for_long),
 		TEST(outbox_that_was_never_started_closes),
 		TEST(maps_become_objects),
 		cmocka_unit_test(ids_spread_over_the_partitions),

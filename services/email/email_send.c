@@ -203,6 +203,12 @@ static enum mp_rc attempt(struct sending *sending)
 
 /* --- the due row --- */
 
+/* Longer than an answer may take is a clock that was set back since. */
+static bool is_held(const struct email_app *app, const struct email_mail *mail, int64_t now_ms)
+{
+	return now_ms < mail->hold_until_ms && mail->hold_until_ms - now_ms <= app->answer_ms_max;
+}
+
 static bool is_too_old(const struct email_app *app, const struct email_mail *mail, int64_t now_ms)
 {
 	return mail->first_try_ms != 0 && now_ms - mail->first_try_ms >= app->give_up_ms;
@@ -264,7 +270,7 @@ struct mp_due_result email_send_due(void *ctx, struct mp_arena *arena, const str
 	if (mail.notice.traceparent[0] != '\0')
 		mp_trace_begin(mail.notice.traceparent);
 	/* Before all else: what another replica, or one that died, has in hand may go again. */
-	if (now_ms < mail.hold_until_ms)
+	if (is_held(app, &mail, now_ms))
 		return again(now_ms, 0, mail.hold_until_ms);
 	if (has_ended(app, &mail, now_ms))
 		return end(app, &mail);

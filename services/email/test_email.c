@@ -336,6 +336,11 @@ static void an_answer_is_waited_for_and_one_more_is_the_last(void **state)
 	assert_int_equal(email_db_mail_replace(f->app.store, f->arena, &mail), MP_OK);
 	assert_int_equal(send_it(f, &n).again_at_ms, NOW_MS + 3000);
 	assert_int_equal(logged(f, &n).attempts, 0);
+	/* The clock was set back: so long no answer takes, and so it is tried. */
+	mail.hold_until_ms = NOW_MS + 3600 * 1000;
+	assert_int_equal(email_db_mail_replace(f->app.store, f->arena, &mail), MP_OK);
+	assert_true(send_it(f, &n).again_at_ms < NOW_MS + 10000);
+	assert_int_equal(logged(f, &n).attempts, 1);
 	/* A try that does not reach the server leaves it unknown, and is not the one more. */
 	assert_false(email_send_due(&f->app, f->arena, &mail.id, 0, NOW_MS + 3000).done);
 	assert_int_equal(logged(f, &n).state, EMAIL_UNKNOWN);
