@@ -31,21 +31,27 @@ static const struct words all_words[EMAIL_TEMPLATE_COUNT] = {
 		"See the payment"},
 	[EMAIL_PAYMENT_NEEDS_FUNDING] = {"Your payment of {amount} needs {shortfall} more",
 		{"You want to pay {amount} to {other}, and your wallet lacks {shortfall}.",
-			"Nothing was moved. Add the missing amount, and the payment goes on by "
-			"itself."},
+			"Nobody was paid yet, and the money that you added so far is in your "
+			"wallet. Add the missing amount, and the payment goes on by itself."},
 		"Complete the payment"},
 	[EMAIL_PAYMENT_EXPIRED] = {"Your payment of {amount} has expired",
 		{"Your payment of {amount} was not completed in time, and has ended.",
-			"No money was taken. You can start it again at any time."},
+			"The money for {other} was not moved; what you added is in your wallet.",
+			"You can start it again at any time."},
 		"See the payment"},
 	[EMAIL_PAYMENT_FAILED] = {"Your payment of {amount} failed",
 		{"Your payment of {amount} could not be completed, and has ended.", "{reason}",
+			"The money for {other} was not moved; what you added is in your wallet.",
 			"You can start it again at any time."},
 		"See the payment"},
 };
 
-static void add_name(struct mp_buf *out, const struct email_contact *contact)
+/* Nothing for a top-up, which has no other party. */
+static void add_other(
+	struct mp_buf *out, const struct email_notice *notice, const struct email_contact *contact)
 {
+	if (mp_id_is_none(&notice->other))
+		return;
 	if (contact == NULL || contact->first_name[0] == '\0')
 		mp_buf_adds(out, "another user");
 	else
@@ -76,7 +82,7 @@ static void add_value(struct mp_buf *out, const char *name, size_t len,
 	else if (IS("reason"))
 		mp_buf_adds(out, notice->reason);
 	else if (IS("other"))
-		add_name(out, parties->other);
+		add_other(out, notice, parties->other);
 	else
 		assert(!"a name in all_words that add_value does not know");
 #undef IS

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "base/testing.h"
 #include "base/text.h"
 #include "email_message.h"
 #include "email_mime.h"
@@ -19,6 +20,7 @@ static struct email_mail settled_mail(void)
 
 	(void)mp_id_parse("01890a5d-ac96-774b-bcce-b302099a8057", &mail.id);
 	(void)mp_id_parse("01890a5d-ac96-774b-bcce-b302099a8058", &mail.notice.payment_id);
+	(void)mp_id_parse("01890a5d-ac96-774b-bcce-b302099a8059", &mail.notice.other);
 	return mail;
 }
 
@@ -248,6 +250,60 @@ static void no_line_of_a_header_is_too_long(void **state)
 	mp_buf_done(&out);
 }
 
+/* The payer's card may have been charged before: true whether it was or not. */
+static void where_the_money_is_is_said_truly(void **state)
+{
+#define ADDED "The money for Bob Provider was not moved; what you added is in your wallet."
+	static const struct {
+		enum email_template template;
+		bool top_up;
+		const char *text;
+	} rows[] = {
+		{EMAIL_PAYMENT_NEEDS_FUNDING, false,
+			"Hello Ada,\n\nYou want to pay 30.00 USD to Bob Provider, and your wallet "
+			"lacks 5.00 USD.\n\nNobody was paid yet, and the money that you added so "
+			"far "
+			"is in your wallet. Add the missing amount, and the payment goes on by "
+			"itself.\n\nComplete the payment:"},
+		{EMAIL_PAYMENT_EXPIRED, false,
+			"Hello Ada,\n\nYour payment of 30.00 USD was not completed in time, and "
+			"has "
+			"ended.\n\n" ADDED "\n\nYou can start it again at any time.\n\nSee the "
+			"payment:"},
+		{EMAIL_PAYMENT_EXPIRED, true,
+			"Hello Ada,\n\nYour payment of 30.00 USD was not completed in time, and "
+			"has "
+			"ended.\n\nYou can start it again at any time.\n\nSee the payment:"},
+		{EMAIL_PAYMENT_FAILED, false,
+			"Hello Ada,\n\nYour payment of 30.00 USD could not be completed, and has "
+			"ended.\n\n" ADDED "\n\nYou can start it again at any time.\n\nSee the "
+			"payment:"},
+	};
+	struct email_contact ada = contact("Ada", "Client", "ada@example.com");
+	struct email_contact bob = contact("Bob", "Provider", "bob@example.com");
+	int wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct email_mail mail = settled_mail();
+		struct mp_buf out, encoded;
+
+		mail.notice.template = rows[i].template;
+		assert_int_equal(mp_text_copy(mail.notice.shortfall, 24, "5.00"), MP_OK);
+		if (rows[i].top_up)
+			mail.notice.other = (struct mp_id){""};
+		assert_int_equal(write_message(&mail, &ada, &bob, &out), MP_OK);
+		mp_buf_init(&encoded, 4096);
+		email_mime_quoted_printable(&encoded, rows[i].text);
+		wrong += mp_wrong(strstr(mp_buf_text(&out), mp_buf_text(&encoded)) != NULL,
+			"row %zu: %s", i, mp_buf_text(&out));
+		mp_buf_done(&encoded);
+		mp_buf_done(&out);
+	}
+	assert_int_equal(wrong, 0);
+#undef ADDED
+}
+
 static void every_template_says_all_its_words(void **state)
 {
 	struct email_contact ada = contact("Ada", "Client", "ada@example.com");
@@ -276,6 +332,7 @@ int main(void)
 		cmocka_unit_test(nothing_breaks_out_of_a_header),
 		cmocka_unit_test(senders_are_read_or_refused),
 		cmocka_unit_test(no_line_of_a_header_is_too_long),
+		cmocka_unit_test(where_the_money_is_is_said_truly),
 		cmocka_unit_test(every_template_says_all_its_words),
 	};
 
