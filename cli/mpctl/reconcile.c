@@ -18,7 +18,10 @@
  */
 #define DAY_MS ((int64_t)24 * 3600 * 1000)
 #define DAYS_MAX 366
-#define GRACE_S 900 /* a capture this young may still be on its way */
+/* Without a day named: direct debits of SEPA are captured up to 14 business days after. */
+#define LOOK_BACK_DAYS 21
+#define GRACE_S 900		 /* a capture this young may still be on its way */
+#define GRACE_S_MAX (30 * 86400) /* as long as the provider knows when it captured */
 #define DAY_ARENA_BYTES (512u * 1024 * 1024)
 #define CURRENCIES_MAX 64
 
@@ -28,7 +31,6 @@ struct capture {
 	const char *currency;
 	const char *payment_id; /* NULL: nobody's */
 	struct mp_id funding_id;
-	int64_t created_ms;
 };
 
 struct credit {
@@ -60,11 +62,13 @@ struct reconciliation {
 	struct mpctl *ctl;
 	struct mp_arena *arena; /* of the day */
 	int64_t grace_ms;
-	int64_t now_ms;
-	char day[11]; /* "2026-11-23" */
+	int64_t whole_from_ms; /* days before are printed only where something differs */
+	char day[11];	       /* "2026-11-23" */
 	int64_t day_ms;
 	struct list captures;
 	struct list credits;
+	struct list young; /* texts: the PaymentIntents that were captured just now */
+	bool young_read;
 	struct sum sums[CURRENCIES_MAX];
 	size_t sums_count;
 	struct table days;
@@ -133,7 +137,6 @@ static bool copy_text(
 static bool add_capture(struct reconciliation *r, const json_t *json)
 {
 	struct capture *capture = list_add(&r->captures, sizeof(*capture));
-	const char *created = json_string_value(json_object_get(json, "created_at"));
 	struct mp_id payment;
 
 	if (capture == NULL || !copy_text(r->arena, json, "payment_intent", &capture->intent) ||
@@ -141,8 +144,6 @@ static bool add_capture(struct reconciliation *r, const json_t *json)
 		!copy_text(r->arena, json, "currency", &capture->currency) ||
 		!copy_text(r->arena, json, "payment_id", &capture->payment_id))
 		return false;
-	if (created == NULL || mp_time_parse(created, &capture->created_ms) != MP_OK)
-		capture->created_ms = 0;
 	if (mp_id_parse(capture->payment_id, &payment))
 		capture->funding_id = mpctl_funding_id(&payment, capture->intent);
 	return true;
@@ -158,24 +159,31 @@ static bool add_credit(struct reconciliation *r, const json_t *json)
 	       copy_text(r->arena, json, "payment_id", &credit->payment_id);
 }
 
-/* Every page of a list of the day. */
+static bool add_young(struct reconciliation *r, const json_t *json)
+{
+	const char **intent = list_add(&r->young, sizeof(*intent));
+
+	return intent != NULL && copy_text(r->arena, json, "payment_intent", intent);
+}
+
+/* Every page of a list. */
 static enum mpctl_exit read_list(struct reconciliation *r, enum mpctl_peer peer, const char *path,
+	const char *query, int64_t from_ms, int64_t to_ms,
 	bool (*add)(struct reconciliation *r, const json_t *json))
 {
 	char from[MP_TIME_TEXT_SIZE];
 	char to[MP_TIME_TEXT_SIZE];
 	const char *cursor = NULL;
 
-	mp_time_format(r->day_ms, from);
-	mp_time_format(r->day_ms + DAY_MS, to);
+	mp_time_format(from_ms, from);
+	mp_time_format(to_ms, to);
 	do {
 		const json_t *item;
 		json_t *page = NULL;
 		size_t i;
 
-		const char *asked =
-			mp_arena_printf(r->arena, "%s?limit=100&from=%s&to=%s%s%s", path, from, to,
-				cursor != NULL ? "&cursor=" : "", cursor != NULL ? cursor : "");
+		const char *asked = mp_arena_printf(r->arena, "%s?%sfrom=%s&to=%s%s%s", path, query,
+			from, to, cursor != NULL ? "&cursor=" : "", cursor != NULL ? cursor : "");
 		if (asked == NULL)
 			return mpctl_no_memory();
 		enum mpctl_exit result = mpctl_get(r->ctl, peer, asked, &page);
@@ -263,6 +271,24 @@ static bool is_same_money(const struct capture *capture, const struct credit *cr
 	       strcmp(capture->currency, credit->currency) == 0;
 }
 
+/* Captured within the grace. Asked when it is needed: few days have anything that differs. */
+static enum mpctl_exit is_young(
+	struct reconciliation *r, const struct capture *capture, bool *out_young)
+{
+	enum mpctl_exit result = MPCTL_DONE;
+	int64_t now_ms = mp_clock_ms();
+
+	*out_young = false;
+	if (r->grace_ms > 0 && !r->young_read)
+		result = read_list(r, PEER_PAYMENT, "/v1/operations/captures", "by=captured&",
+			now_ms - r->grace_ms, now_ms + DAY_MS, add_young);
+	r->young_read = result == MPCTL_DONE;
+	const char **young = r->young.items;
+	for (size_t i = 0; result == MPCTL_DONE && i < r->young.count; i++)
+		*out_young = *out_young || strcmp(young[i], capture->intent) == 0;
+	return result;
+}
+
 static enum mpctl_exit count_credit(struct reconciliation *r, const struct credit *credit)
 {
 	struct sum *sum = sum_of(r, credit->currency);
@@ -279,6 +305,7 @@ static enum mpctl_exit check_capture(struct reconciliation *r, struct capture *c
 	struct credit other = {.captured = false};
 	struct credit *credit = NULL;
 	bool found = false;
+	bool young = false;
 
 	if (sum == NULL || !add_amount(sum, capture->amount, &sum->captured_minor))
 		return mpctl_no_memory();
@@ -297,12 +324,16 @@ static enum mpctl_exit check_capture(struct reconciliation *r, struct capture *c
 			add_difference(r, "other amount", capture, credit);
 		return count_credit(r, credit);
 	}
-	if (capture->payment_id != NULL && capture->created_ms > r->now_ms - r->grace_ms)
+	if (capture->payment_id == NULL) {
+		add_difference(r, "nobody's", capture, NULL);
+		return MPCTL_DONE;
+	}
+	enum mpctl_exit result = is_young(r, capture, &young);
+	if (result == MPCTL_DONE && young)
 		r->on_their_way++;
-	else
-		add_difference(r, capture->payment_id != NULL ? "not credited" : "nobody's",
-			capture, NULL);
-	return MPCTL_DONE;
+	else if (result == MPCTL_DONE)
+		add_difference(r, "not credited", capture, NULL);
+	return result;
 }
 
 /* The PaymentIntent of another day that the credit is for: payment keeps which it saw. */
@@ -411,6 +442,8 @@ static void add_day(struct reconciliation *r)
 static enum mpctl_exit reconcile_day(struct reconciliation *r)
 {
 	char time[MP_TIME_TEXT_SIZE];
+	int64_t end_ms = r->day_ms + DAY_MS;
+	size_t differed = r->differences_count;
 
 	mp_arena_reset(r->arena);
 	mp_time_format(r->day_ms, time);
@@ -418,13 +451,18 @@ static enum mpctl_exit reconcile_day(struct reconciliation *r)
 	memcpy(r->day, time, sizeof(r->day));
 	r->captures.count = 0;
 	r->credits.count = 0;
+	r->young.count = 0;
+	r->young_read = false;
 	r->sums_count = 0;
-	enum mpctl_exit result = read_list(r, PEER_PAYMENT, "/v1/operations/captures", add_capture);
+	enum mpctl_exit result = read_list(
+		r, PEER_PAYMENT, "/v1/operations/captures", "", r->day_ms, end_ms, add_capture);
 	if (result == MPCTL_DONE)
-		result = read_list(r, PEER_WALLET, "/v1/operations/fundings", add_credit);
+		result = read_list(r, PEER_WALLET, "/v1/operations/fundings", "limit=100&",
+			r->day_ms, end_ms, add_credit);
 	if (result == MPCTL_DONE)
 		result = compare(r);
-	if (result == MPCTL_DONE)
+	if (result == MPCTL_DONE &&
+		(r->day_ms >= r->whole_from_ms || r->differences_count > differed))
 		add_day(r);
 	return result;
 }
@@ -446,7 +484,7 @@ static enum mpctl_exit print_result(struct reconciliation *r)
 }
 
 static enum mpctl_exit reconcile_days(
-	struct mpctl *ctl, int64_t from_ms, int64_t to_ms, int64_t grace_s)
+	struct mpctl *ctl, int64_t from_ms, int64_t whole_from_ms, int64_t to_ms, int64_t grace_s)
 {
 	static const char *const days[] = {
 		"DAY", "CURRENCY", ">CAPTURED", ">SUM", ">CREDITED", ">SUM", ">DIFFERENCES"};
@@ -459,7 +497,7 @@ static enum mpctl_exit reconcile_days(
 		return mpctl_no_memory();
 	r->ctl = ctl;
 	r->grace_ms = grace_s * 1000;
-	r->now_ms = mp_clock_ms();
+	r->whole_from_ms = whole_from_ms;
 	table_begin(&r->days, ctl->arena, 7, days);
 	table_begin(&r->differences, ctl->arena, 8, differences);
 	r->arena = mp_arena_new(DAY_ARENA_BYTES);
@@ -477,6 +515,7 @@ static enum mpctl_exit reconcile_days(
 	mp_arena_free(r->arena);
 	free(r->captures.items);
 	free(r->credits.items);
+	free(r->young.items);
 	free(r);
 	return result;
 }
@@ -486,8 +525,9 @@ static enum mpctl_exit reconcile_days(
 enum mpctl_exit mpctl_reconcile(struct mpctl *ctl, int argc, char **argv)
 {
 	int64_t today_ms = mp_clock_ms() / DAY_MS * DAY_MS;
-	int64_t from_ms = today_ms - DAY_MS; /* yesterday: the last day that is whole */
-	int64_t to_ms = from_ms;
+	int64_t to_ms = today_ms - DAY_MS; /* yesterday: the last day that is whole */
+	int64_t from_ms = to_ms;
+	int64_t look_back_ms = LOOK_BACK_DAYS * DAY_MS;
 	int64_t grace_s = GRACE_S;
 	bool good = true;
 
@@ -496,14 +536,16 @@ enum mpctl_exit mpctl_reconcile(struct mpctl *ctl, int argc, char **argv)
 
 		if (strcmp(argv[i], "--from") == 0 && more) {
 			good = mpctl_read_day(argv[++i], &from_ms);
+			look_back_ms = 0;
 		} else if (strcmp(argv[i], "--to") == 0 && more) {
 			good = mpctl_read_day(argv[++i], &to_ms);
 		} else if (strcmp(argv[i], "--grace") == 0 && more) {
 			good = mp_text_to_int(argv[++i], &grace_s) == MP_OK && grace_s >= 0 &&
-			       grace_s <= DAYS_MAX * 86400;
+			       grace_s <= GRACE_S_MAX;
 		} else {
 			good = argv[i][0] != '-' && mpctl_read_day(argv[i], &from_ms);
 			to_ms = from_ms;
+			look_back_ms = 0;
 		}
 	}
 	if (!good)
@@ -512,5 +554,5 @@ enum mpctl_exit mpctl_reconcile(struct mpctl *ctl, int argc, char **argv)
 		mpctl_say("The days must be in their order, and %d at most.", DAYS_MAX);
 		return MPCTL_WRONG_USE;
 	}
-	return reconcile_days(ctl, from_ms, to_ms, grace_s);
+	return reconcile_days(ctl, from_ms - look_back_ms, from_ms, to_ms, grace_s);
 }

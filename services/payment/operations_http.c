@@ -209,6 +209,19 @@ static enum mp_rc read_time(struct mp_request *req, const char *name, int64_t *o
 	return MP_OK;
 }
 
+/* By the time of their making, unless ?by=captured. */
+static enum mp_rc read_by(struct mp_request *req, bool *out_by_capture)
+{
+	const struct mp_field_errors *errors = mp_request_field_errors(req);
+	const char *by = mp_request_query(req, "by");
+
+	*out_by_capture = by != NULL && strcmp(by, "captured") == 0;
+	if (by == NULL || *out_by_capture || strcmp(by, "made") == 0)
+		return MP_OK;
+	errors->add(errors->ctx, "by", "must be one of: made, captured");
+	return MP_INVALID;
+}
+
 /* The provider's troubles are not the caller's: it may ask again. */
 static enum mp_rc provider_rc(enum mp_rc rc)
 {
@@ -226,8 +239,11 @@ enum mp_rc payment_get_captures(struct mp_request *req, struct mp_response *res,
 	enum mp_rc rc = mp_request_page(req, &limit, &page.after);
 	enum mp_rc from = read_time(req, "from", &page.from_s);
 	enum mp_rc to = read_time(req, "to", &page.to_s);
+	enum mp_rc by = read_by(req, &page.by_capture);
 	if (rc == MP_OK)
 		rc = from != MP_OK ? from : to;
+	if (rc == MP_OK)
+		rc = by;
 	if (rc == MP_OK && page.after != NULL && !stripe_is_id(page.after)) {
 		const struct mp_field_errors *errors = mp_request_field_errors(req);
 		errors->add(errors->ctx, "cursor", "is not one of this list");
@@ -246,7 +262,7 @@ enum mp_rc payment_get_captures(struct mp_request *req, struct mp_response *res,
 			return MP_NOMEM;
 		}
 	}
-	return mp_response_list(res, items, page.more ? page.items[page.count - 1].id : NULL);
+	return mp_response_list(res, items, page.next);
 }
 
 /* GET /v1/operations/captures/{payment_intent} */

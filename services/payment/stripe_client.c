@@ -401,6 +401,7 @@ static enum mp_rc intents_from_json(
 	const json_t *data = json_object_get(json, "data");
 	size_t count = json_array_size(data);
 	struct stripe_intent *items = mp_arena_array(arena, count + 1, sizeof(*items));
+	const json_t *row = NULL;
 	enum mp_rc rc = MP_OK;
 
 	if (!json_is_array(data) || count > STRIPE_PAGE_MAX)
@@ -408,7 +409,12 @@ static enum mp_rc intents_from_json(
 	if (items == NULL)
 		return MP_NOMEM;
 	for (size_t i = 0; rc == MP_OK && i < count; i++) {
-		rc = intent_from_json(json_array_get(data, i), arena, &items[i]);
+		row = json_array_get(data, i);
+		const json_t *intent =
+			inout->by_capture
+				? json_object_get(json_object_get(row, "data"), "object")
+				: row;
+		rc = intent_from_json(intent, arena, &items[i]);
 		if (rc == MP_OK && !stripe_is_id(items[i].id))
 			rc = MP_CORRUPT;
 	}
@@ -416,8 +422,11 @@ static enum mp_rc intents_from_json(
 		return rc;
 	inout->items = items;
 	inout->count = count;
-	inout->more = json_is_true(json_object_get(json, "has_more")) && count > 0;
-	return MP_OK;
+	inout->next = NULL;
+	if (!json_is_true(json_object_get(json, "has_more")) || count == 0)
+		return MP_OK;
+	rc = copy_text(arena, json_string_value(json_object_get(row, "id")), &inout->next);
+	return rc == MP_OK && !stripe_is_id(inout->next) ? MP_CORRUPT : rc;
 }
 
 static enum mp_rc stripe_list_intents(
@@ -429,8 +438,8 @@ static enum mp_rc stripe_list_intents(
 	if (inout->after != NULL && !stripe_is_id(inout->after))
 		return MP_INVALID;
 	const char *path = mp_arena_printf(arena,
-		"/v1/payment_intents?limit=%d&created%%5Bgte%%5D=%" PRId64
-		"&created%%5Blt%%5D=%" PRId64 "%s%s",
+		"/v1/%slimit=%d&created%%5Bgte%%5D=%" PRId64 "&created%%5Blt%%5D=%" PRId64 "%s%s",
+		inout->by_capture ? "events?type=payment_intent.succeeded&" : "payment_intents?",
 		STRIPE_PAGE_MAX, inout->from_s, inout->to_s,
 		inout->after != NULL ? "&starting_after=" : "",
 		inout->after != NULL ? inout->after : "");

@@ -61,15 +61,20 @@ struct stripe_intent {
 	char currency[4];	 /* upper case; "": none */
 };
 
-/* PaymentIntents by the time of their making, newest first. */
+/*
+ * PaymentIntents by the time of their making, or of their capture; newest first. A PaymentIntent
+ * and its charge keep the time of their making only, and a direct debit is captured days later:
+ * when, tells its event alone, which Stripe keeps for 30 days.
+ */
 struct stripe_intents {
+	bool by_capture;
 	int64_t from_s;	   /* inclusive */
 	int64_t to_s;	   /* exclusive */
-	const char *after; /* the page before's last id; NULL at first */
+	const char *after; /* next of the page before; NULL at first */
 
 	struct stripe_intent *items; /* STRIPE_PAGE_MAX at most */
 	size_t count;
-	bool more;
+	const char *next; /* NULL: this was the last page */
 };
 #define STRIPE_PAGE_MAX 100
 

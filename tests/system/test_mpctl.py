@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import struct
 import subprocess
 import time
 import uuid
@@ -271,17 +272,26 @@ def reconcile(moneypal):
                  str(today + timedelta(days=1)), "--grace", "0")
 
 
-def capture_for_nobody(sandbox, payment_id):
-    """Money that the provider has taken, and that payment was never told about."""
-    session = sandbox.post("/v1/checkout/sessions", {
+def session_for_nobody(sandbox, payment_id):
+    """One that payment was never told about."""
+    return sandbox.post("/v1/checkout/sessions", {
         "mode": "payment", "success_url": "http://127.0.0.1/", "cancel_url": "http://127.0.0.1/",
         "line_items[0][quantity]": 1, "line_items[0][price_data][currency]": "usd",
         "line_items[0][price_data][unit_amount]": 1234,
         "line_items[0][price_data][product_data][name]": "x",
         "payment_intent_data[metadata][payment_id]": payment_id,
         "payment_intent_data[metadata][attempt]": "1"})
-    assert pay_at_provider(session["url"]).status_code == 303
+
+
+def intent_of(sandbox, session):
     return sandbox.get(f"/v1/checkout/sessions/{session['id']}")["payment_intent"]
+
+
+def capture_for_nobody(sandbox, payment_id):
+    """Money that the provider has taken."""
+    session = session_for_nobody(sandbox, payment_id)
+    assert pay_at_provider(session["url"]).status_code == 303
+    return intent_of(sandbox, session)
 
 
 def credit_for_nothing(moneypal, user):
@@ -319,3 +329,31 @@ def test_captures_and_credits_are_compared_both_ways(moneypal, sandbox, ada):
     status, found, _ = mpctl(moneypal, "reconcile", str(today), "--grace", "3600")
     assert status == 1 and "not credited yet: they may be on their way" in found
     assert intent not in found
+
+
+def test_a_capture_days_after_its_making_is_seen_on_the_next_day(moneypal, sandbox, tmp_path):
+    clock = tmp_path / "clock"
+    clock.write_bytes(struct.pack("=q", -5 * 86_400_000))
+    with other_settings(moneypal, "sandbox", CLOCK_SHIFT_FILE=str(clock),
+                        LD_PRELOAD=f"{moneypal.settings.build}/tests/clock/clock_shift.so"):
+        session = session_for_nobody(sandbox, str(uuid.uuid4()))
+        page = requests.post(session["url"], data={"method": "bank"}, timeout=10,
+                             allow_redirects=False)
+        assert page.status_code == 303
+        made = datetime.now(timezone.utc).date() - timedelta(days=5)
+        intent = intent_of(sandbox, session)
+    # Today the transfer arrives: its time has long come.
+    wait_for(lambda: sandbox.get(f"/v1/payment_intents/{intent}")["status"],
+             lambda status: status == "succeeded", "the transfer")
+
+    status, found, _ = mpctl(moneypal, "reconcile", "--grace", "0")
+    assert status == 1
+    assert re.search(rf"^{made}  not credited .* {intent} ", found, re.M), found
+    yesterday = datetime.now(timezone.utc).date() - timedelta(days=1)
+    days = re.findall(r"^(\d{4}-\d\d-\d\d)  [A-Z-]+ +\d", found, re.M)
+    assert set(days) == {str(made), str(yesterday)}, found  # no day of which there is nothing to say
+
+    for days in ((), (str(made),)):
+        _, found, _ = mpctl(moneypal, "reconcile", *days)
+        assert intent not in found
+        assert "captured in the last 900 s are not credited yet" in found

@@ -229,6 +229,7 @@ WRONG_QUERY = {
     "cursor": ("x", "AAAA", "..", "", "A" * 800, "%C3%A9%E2%82%AC"),
     "currency": ("QQQ", "usd", "US"),
     "role": ("boss", ""),
+    "by": ("captures", ""),
     "state": ("done", ""),
     "from": ("yesterday", "2026-13", "2026-02-30"),
     "to": ("yesterday", "2026-13", "2026-02-30"),
