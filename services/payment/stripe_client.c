@@ -156,22 +156,26 @@ enum mp_rc stripe_session_parse(const char *body, size_t body_len, struct mp_are
 	return rc;
 }
 
-/* Stripe's own sentence where it can be shown, otherwise its code. */
-static void read_reason(const struct mp_http_answer *answer, char reterr_reason[160])
+/* Stripe's own sentence is for developers, and goes to the log. */
+static void read_refusal(const struct mp_http_answer *answer, const struct stripe_order *order,
+	char reterr_reason[160])
 {
 	json_t *json = NULL;
 	char ignored[160];
-	const char *message = NULL;
+	const char *code = "";
+	const char *message = "";
+	const char *reason = "it does not take this payment";
 
-	if (mp_json_parse(answer->body, answer->body_len, &json, ignored) == MP_OK) {
-		const json_t *error = json_object_get(json, "error");
-		message = json_string_value(json_object_get(error, "message"));
-		if (message == NULL || strlen(message) >= 160 || mp_text_has_control(message))
-			message = json_string_value(json_object_get(error, "code"));
-	}
-	if (message == NULL || strlen(message) >= 160 || mp_text_has_control(message))
-		message = "it gave no reason";
-	enum mp_rc rc = mp_text_copy(reterr_reason, 160, message);
+	if (mp_json_parse(answer->body, answer->body_len, &json, ignored) == MP_OK)
+		(void)json_unpack(
+			json, "{s:{s?s, s?s}}", "error", "code", &code, "message", &message);
+	mp_log(MP_LOG_WARN, "provider_refused", MP_TEXT("payment", order->payment_id.text),
+		MP_INT("status", answer->status), MP_TEXT("code", code), MP_TEXT("words", message));
+	if (strcmp(code, "amount_too_small") == 0)
+		reason = "the amount is too small";
+	else if (strcmp(code, "amount_too_large") == 0)
+		reason = "the amount is too large";
+	enum mp_rc rc = mp_text_copy(reterr_reason, 160, reason);
 	assert(rc == MP_OK);
 	json_decref(json);
 }
@@ -292,7 +296,7 @@ static enum mp_rc stripe_create(void *ctx, const struct stripe_order *order, str
 	if (rc == MP_OK)
 		return stripe_session_parse(answer.body, answer.body_len, arena, out_session);
 	if (rc == MP_INVALID)
-		read_reason(&answer, reterr_reason);
+		read_refusal(&answer, order, reterr_reason);
 	/* A wrong STRIPE_API_BASE is the operator's to mend, not the payment's end. */
 	return rc == MP_NOT_FOUND ? MP_UNAVAILABLE : rc;
 }
@@ -411,9 +415,8 @@ static enum mp_rc intents_from_json(
 	for (size_t i = 0; rc == MP_OK && i < count; i++) {
 		row = json_array_get(data, i);
 		const json_t *intent =
-			inout->by_capture
-				? json_object_get(json_object_get(row, "data"), "object")
-				: row;
+			inout->by_capture ? json_object_get(json_object_get(row, "data"), "object")
+					  : row;
 		rc = intent_from_json(intent, arena, &items[i]);
 		if (rc == MP_OK && !stripe_is_id(items[i].id))
 			rc = MP_CORRUPT;

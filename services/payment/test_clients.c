@@ -223,18 +223,22 @@ static void every_answer_has_one_meaning(void **state)
 	stripe_client_close(client);
 }
 
-static void a_refusal_says_why_in_words_that_can_be_shown(void **state)
+#define OTHERWISE "it does not take this payment"
+static void a_refusal_says_why_in_words_for_people(void **state)
 {
 	static const struct {
 		const char *body;
 		const char *reason;
 	} rows[] = {
-		{STRIPE_ERROR("Amount too small."), "Amount too small."},
-		{STRIPE_ERROR("two\\nlines"), "code_1"},
-		{"{\"error\":{}}", "it gave no reason"},
-		{"{\"error\":\"x\"}", "it gave no reason"},
-		{"[]", "it gave no reason"},
-		{"not json", "it gave no reason"},
+		{"{\"error\":{\"code\":\"amount_too_small\"}}", "the amount is too small"},
+		{"{\"error\":{\"code\":\"amount_too_large\",\"message\":null}}",
+			"the amount is too large"},
+		{STRIPE_ERROR("Invalid URL: an explicit scheme must be provided."), OTHERWISE},
+		{STRIPE_ERROR("two\\nlines"), OTHERWISE},
+		{"{\"error\":{}}", OTHERWISE},
+		{"{\"error\":\"x\"}", OTHERWISE},
+		{"[]", OTHERWISE},
+		{"not json", OTHERWISE},
 	};
 	struct stripe_client *client = open_stripe(base_url);
 	struct stripe stripe = stripe_client_calls(client);
@@ -415,7 +419,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_order_is_sent_as_stripe_wants_it),
 		cmocka_unit_test(every_answer_has_one_meaning),
-		cmocka_unit_test(a_refusal_says_why_in_words_that_can_be_shown),
+		cmocka_unit_test(a_refusal_says_why_in_words_for_people),
 		cmocka_unit_test(a_payment_intent_says_whether_money_may_come),
 		cmocka_unit_test(ids_that_are_none_are_not_asked_for),
 		cmocka_unit_test(nobody_there_is_unavailable_and_a_key_of_no_mode_is_refused),
