@@ -32,6 +32,7 @@
 struct reader {
 	struct mp_stream *stream;
 	struct mp_id user;
+	bool for_payer;
 	uint8_t told[MP_SHA256_BYTES]; /* of the payment, as it was told last */
 };
 
@@ -56,7 +57,7 @@ static enum mp_rc tell_row(void *ctx, const struct payment_row *row)
 
 	mp_buf_init(&event, EVENT_BYTES_MAX);
 	(void)mp_buf_addf(&event, "id: %" PRId64 "\nevent: timeline\ndata: ", row->seq);
-	enum mp_rc rc = add_json(&event, payment_row_to_json(row));
+	enum mp_rc rc = add_json(&event, payment_row_to_json(row, reader->for_payer));
 	(void)mp_buf_adds(&event, "\n\n");
 	if (rc == MP_OK)
 		rc = mp_buf_rc(&event);
@@ -159,6 +160,7 @@ static enum mp_rc listen(struct mp_request *req, struct mp_response *res, struct
 	if (reader == NULL)
 		return MP_NOMEM;
 	reader->user = order->user;
+	reader->for_payer = order->for_payer;
 	enum mp_rc rc = open_stream(res, &reader->stream);
 	if (rc == MP_OK)
 		rc = mp_stream_write(reader->stream, hello, sizeof(hello) - 1);

@@ -96,8 +96,8 @@ static enum mp_rc add_timeline(
 	do {
 		rc = payment_db_timeline(&app->db, &timeline, arena);
 		for (size_t i = 0; rc == MP_OK && i < timeline.count; i++)
-			failed |=
-				json_array_append_new(rows, payment_row_to_json(&timeline.rows[i]));
+			failed |= json_array_append_new(
+				rows, payment_row_to_json(&timeline.rows[i], true));
 		timeline.after = timeline.next;
 	} while (rc == MP_OK && timeline.next != NULL && json_array_size(rows) < ROWS_MAX);
 	failed |= json_object_set_new(json, "timeline", rows);

@@ -48,6 +48,7 @@ static int set_payer_fields(json_t *json, const struct payment *p, bool for_paye
 	const char *url = for_payer ? p->checkout_url : NULL;
 	int failed = mp_json_set_text(json, "checkout_url", url);
 
+	failed |= mp_json_set_text(json, "reason", for_payer ? p->reason : NULL);
 	if (url == NULL) {
 		failed |= mp_json_set_text(json, "checkout_amount", NULL);
 		failed |= mp_json_set_text(json, "checkout_expires_at", NULL);
@@ -72,7 +73,6 @@ json_t *payment_to_json(const struct payment *p, const struct mp_id *reader)
 	failed |= mp_json_set_text(json, "state", payment_state_name(p->state));
 	failed |= mp_json_set_text(json, "source", payment_source_name(p->source));
 	failed |= mp_json_set_text(json, "description", p->description);
-	failed |= mp_json_set_text(json, "reason", p->reason);
 	failed |= mp_json_set_time(json, "created_at", p->created_at_ms);
 	failed |= set_payer_fields(json, p, mp_id_equal(&p->paid_by, reader));
 	if (failed == 0)
@@ -283,8 +283,10 @@ static enum mp_rc get_payment(struct mp_request *req, struct mp_response *res, v
 	return mp_response_json(res, 200, payment_to_json(&payment, &user));
 }
 
-json_t *payment_row_to_json(const struct payment_row *row)
+json_t *payment_row_to_json(const struct payment_row *row, bool for_payer)
 {
+	/* Why it failed is the payer's card's matter. */
+	bool told = for_payer || strcmp(row->event, "payment.failed") != 0;
 	json_t *json = json_object();
 	int failed = json == NULL;
 
@@ -292,7 +294,7 @@ json_t *payment_row_to_json(const struct payment_row *row)
 	failed |= mp_json_set_time(json, "at", row->at_ms);
 	failed |= mp_json_set_text(json, "service", row->service);
 	failed |= mp_json_set_text(json, "event", row->event);
-	failed |= mp_json_set_text(json, "detail", row->detail);
+	failed |= mp_json_set_text(json, "detail", told ? row->detail : NULL);
 	if (failed == 0)
 		return json;
 	json_decref(json);
@@ -319,7 +321,8 @@ static enum mp_rc get_timeline(struct mp_request *req, struct mp_response *res, 
 		return rc;
 	json_t *items = json_array();
 	for (size_t i = 0; items != NULL && i < timeline.count; i++) {
-		if (json_array_append_new(items, payment_row_to_json(&timeline.rows[i])) != 0) {
+		json_t *row = payment_row_to_json(&timeline.rows[i], timeline.for_payer);
+		if (json_array_append_new(items, row) != 0) {
 			json_decref(items);
 			items = NULL;
 		}

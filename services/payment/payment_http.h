@@ -19,9 +19,12 @@ enum mp_rc payment_of_path(struct mp_request *req, struct payment_app *app, stru
 enum mp_rc caller_in_session(
 	struct mp_request *req, struct payment_app *app, struct mp_id *out_session) MP_MUST_CHECK;
 
-/* As the API has them, for the reader; the caller's to free. NULL without memory. */
+/*
+ * As the API has them, for the reader: the payee is not told why the payer's money did not come.
+ * The caller's to free; NULL without memory.
+ */
 json_t *payment_to_json(const struct payment *payment, const struct mp_id *reader);
-json_t *payment_row_to_json(const struct payment_row *row);
+json_t *payment_row_to_json(const struct payment_row *row, bool for_payer);
 
 /* operations_http.c */
 enum mp_rc payment_get_operated(struct mp_request *req, struct mp_response *res, void *ctx);

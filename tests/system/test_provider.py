@@ -135,6 +135,14 @@ def test_a_bank_transfer_that_fails_ends_the_payment(sandbox, ada, bob):
     assert ended["reason"] == "The payment was declined"
     assert [b["state"] for b in ada.bills()] == ["void"]
     assert (ada.balance(), bob.balance()) == ("0.00", "0.00")
+    # Why is the payer's card's matter: the payee is told that it failed.
+    assert bob.payment(payment["id"]) == {**ended, "reason": None}
+    why = [[row["detail"] for row in person.timeline(payment["id"])
+            if row["event"] == "payment.failed"] for person in (ada, bob)]
+    assert why == [["The payment was declined"], [None]]
+    with requests.get(f"{bob.base}/v1/payments/{payment['id']}/events", timeout=10,
+                      headers={"Authorization": f"Bearer {bob.token}"}) as stream:
+        assert "payment.failed" in stream.text and "declined" not in stream.text
 
 
 def test_a_bank_transfer_that_its_payment_went_on_without_is_asked_for(
