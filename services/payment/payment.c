@@ -139,16 +139,21 @@ enum mp_rc payment_apply(struct payment_app *app, const struct payment_change *c
 
 /* --- create --- */
 
+/* Nobody is charged more than was asked for. */
+static bool is_chargeable(const struct payment *p)
+{
+	int64_t charge = 0;
+
+	return mp_money_chargeable(p->amount_minor, p->currency, &charge) == MP_OK &&
+	       charge == p->amount_minor;
+}
+
 static enum mp_rc check_order(struct payment_app *app, const struct payment *order,
 	struct mp_arena *arena, enum payment_problem *reterr_problem)
 {
-	int64_t charge = 0;
 	bool by_card = payment_is_top_up(order) || order->source == PAYMENT_FROM_CARD;
 
-	/* Nobody is charged more than was asked for. */
-	if (by_card &&
-		(mp_money_chargeable(order->amount_minor, order->currency, &charge) != MP_OK ||
-			charge != order->amount_minor)) {
+	if (by_card && !is_chargeable(order)) {
 		*reterr_problem = PROBLEM_NOT_CHARGEABLE;
 		return MP_INVALID;
 	}
@@ -259,6 +264,15 @@ static enum mp_rc read_as_payer(struct payment_app *app, const struct mp_id *use
 
 /* --- retry, cancel --- */
 
+static enum payment_problem why_not_retryable(const struct payment *payment)
+{
+	if (payment->state != PAYMENT_REQUIRES_FUNDING)
+		return PROBLEM_NOT_RETRYABLE;
+	if (payment->cancel_wanted)
+		return PROBLEM_BEING_CANCELED;
+	return payment->sessions_processing > 0 ? PROBLEM_SETTLING : PROBLEM_TRIED_TOO_OFTEN;
+}
+
 enum mp_rc payment_retry(struct payment_app *app, const struct mp_id *user, const struct mp_id *id,
 	enum payment_source source, struct mp_idempotency *key, int64_t now_ms,
 	struct mp_arena *arena, struct payment *out_payment, enum payment_problem *reterr_problem)
@@ -282,16 +296,19 @@ enum mp_rc payment_retry(struct payment_app *app, const struct mp_id *user, cons
 	rc = answer_key(app, key, now_ms, arena, out_payment, reterr_problem);
 	if (rc != MP_NOT_FOUND)
 		return rc;
+	if (source == PAYMENT_FROM_CARD && payment.state == PAYMENT_REQUIRES_FUNDING &&
+		!is_chargeable(&payment)) {
+		*reterr_problem = PROBLEM_NOT_CHARGEABLE;
+		*out_payment = payment;
+		return MP_INVALID;
+	}
 	rc = payment_apply(app, &change, now_ms, arena, &payment, &verdict);
 	if (rc == MP_EXISTS)
 		return answer_key(app, key, now_ms, arena, out_payment, reterr_problem);
 	if (rc != MP_OK)
 		return rc;
 	if (verdict == VERDICT_REFUSE) {
-		*reterr_problem =
-			payment.state == PAYMENT_REQUIRES_FUNDING && payment.sessions_processing > 0
-				? PROBLEM_SETTLING
-				: PROBLEM_NOT_RETRYABLE;
+		*reterr_problem = why_not_retryable(&payment);
 		return MP_CONFLICT;
 	}
 	try_open_session(app, now_ms, arena, &payment);
@@ -307,9 +324,10 @@ static enum mp_rc judge_cancel(
 
 	if (payment->state == PAYMENT_CANCELED || closing || (payment->cancel_wanted && !refused))
 		return MP_OK;
-	*reterr_problem = payment->state == PAYMENT_SETTLING || payment_waits_for_payer(payment)
-				  ? PROBLEM_SETTLING
-				  : PROBLEM_NOT_CANCELABLE;
+	*reterr_problem = payment_has_ended(payment)	      ? PROBLEM_NOT_CANCELABLE
+			  : payment->state == PAYMENT_CLOSING ? PROBLEM_ENDING
+			  : payment->state == PAYMENT_REVIEW  ? PROBLEM_IN_REVIEW
+							      : PROBLEM_SETTLING;
 	return MP_CONFLICT;
 }
 

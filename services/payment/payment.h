@@ -50,9 +50,13 @@ enum payment_problem {
 	PROBLEM_KEY_REUSED,	 /* MP_CONFLICT: with another body */
 	PROBLEM_PAYEE_NOT_FOUND, /* MP_NOT_FOUND */
 	PROBLEM_NOT_CHARGEABLE,	 /* MP_INVALID: the provider does not charge this amount */
-	PROBLEM_NOT_RETRYABLE,	 /* MP_CONFLICT */
-	PROBLEM_NOT_CANCELABLE,	 /* MP_CONFLICT */
-	PROBLEM_SETTLING,	 /* MP_CONFLICT: the money is on its way */
+	PROBLEM_NOT_RETRYABLE,	 /* MP_CONFLICT, as all below: it does not require funding */
+	PROBLEM_BEING_CANCELED,	 /* nor may it be retried */
+	PROBLEM_TRIED_TOO_OFTEN,
+	PROBLEM_NOT_CANCELABLE, /* it has ended */
+	PROBLEM_ENDING,
+	PROBLEM_IN_REVIEW,
+	PROBLEM_SETTLING, /* the money is on its way */
 };
 
 /*
@@ -71,7 +75,8 @@ enum mp_rc payment_read(struct payment_app *app, const struct mp_id *user, const
 
 /*
  * The next attempt on a payment that requires funding; payer only (MP_FORBIDDEN). MP_CONFLICT when
- * its state forbids it. With a key that came before: the payment as it stands.
+ * its state forbids it, MP_INVALID by card when the provider does not charge exactly its amount.
+ * With a key that came before: the payment as it stands.
  */
 enum mp_rc payment_retry(struct payment_app *app, const struct mp_id *user, const struct mp_id *id,
 	enum payment_source source, struct mp_idempotency *key, int64_t now_ms,

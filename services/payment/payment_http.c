@@ -26,8 +26,16 @@ static const struct problem_text {
 		"The payment provider does not charge this amount."},
 	[PROBLEM_NOT_RETRYABLE] = {"payment_not_retryable",
 		"Only a payment that requires funding can be tried again."},
+	[PROBLEM_BEING_CANCELED] = {"payment_not_retryable",
+		"This payment is being canceled, it cannot be tried again."},
+	[PROBLEM_TRIED_TOO_OFTEN] = {"payment_not_retryable",
+		"This payment was tried too often, it cannot be tried again."},
 	[PROBLEM_NOT_CANCELABLE] = {"payment_not_cancelable",
 		"This payment has ended, it cannot be canceled any more."},
+	[PROBLEM_ENDING] = {"payment_not_cancelable",
+		"This payment is ending already, it cannot be canceled any more."},
+	[PROBLEM_IN_REVIEW] = {"payment_not_cancelable",
+		"We are looking into this payment, it cannot be canceled meanwhile."},
 	[PROBLEM_SETTLING] = {"payment_settling",
 		"The money of this payment is on its way: it can be neither canceled nor tried "
 		"again."},
@@ -159,17 +167,17 @@ static enum mp_rc read_order(struct mp_request *req, const struct payment_app *a
 	return MP_OK;
 }
 
-static void tell_minimum(struct mp_request *req, const struct payment *order)
+static void tell_minimum(struct mp_request *req, const char *field, const struct payment *order)
 {
 	const struct mp_field_errors *errors = mp_request_field_errors(req);
 	char minimum[MP_AMOUNT_TEXT_SIZE];
 
 	mp_money_format(order->currency->provider_minimum_minor, order->currency, minimum);
 	const char *message = mp_arena_printf(mp_request_arena(req),
-		"must be at least %s %s and exact in the provider's digits", minimum,
-		order->currency->code);
+		"by card an amount must be at least %s %s and exact in the provider's digits",
+		minimum, order->currency->code);
 	if (message != NULL)
-		errors->add(errors->ctx, "payment_amount", message);
+		errors->add(errors->ctx, field, message);
 }
 
 /* As Stripe's API says it: the key came before, and no new payment was made. */
@@ -202,7 +210,7 @@ static enum mp_rc post_payment(struct mp_request *req, struct mp_response *res, 
 	rc = payment_create(
 		app, &order, &key, mp_clock_ms(), mp_request_arena(req), &payment, &problem);
 	if (problem == PROBLEM_NOT_CHARGEABLE)
-		tell_minimum(req, &order);
+		tell_minimum(req, "payment_amount", &order);
 	if (rc != MP_OK)
 		return tell(req, rc, problem);
 	return answer_payment(res, 201, &key, &payment, &user);
@@ -360,6 +368,8 @@ static enum mp_rc post_retry(struct mp_request *req, struct mp_response *res, vo
 	mp_request_idempotency(req, &key);
 	rc = payment_retry(app, &user, &id, (enum payment_source)source, &key, mp_clock_ms(),
 		mp_request_arena(req), &payment, &problem);
+	if (problem == PROBLEM_NOT_CHARGEABLE)
+		tell_minimum(req, "source", &payment);
 	if (rc != MP_OK)
 		return tell(req, rc, problem);
 	return answer_payment(res, 200, &key, &payment, &user);

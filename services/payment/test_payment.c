@@ -505,6 +505,79 @@ static void a_bill_settled_while_closing_wins(void **state)
 	assert_state(f, &p.id, PAYMENT_SUCCEEDED);
 }
 
+static enum payment_problem refused_retry(
+	struct fixture *f, const struct mp_id *id, enum payment_source source, enum mp_rc expected)
+{
+	struct mp_idempotency key = {.caller = f->ada.text, .key = "refused"};
+	enum payment_problem problem = PROBLEM_NONE;
+	struct payment after;
+
+	mp_sha256_hex("", 0, key.digest);
+	assert_int_equal(payment_retry(&f->app, &f->ada, id, source, &key, f->now_ms, f->arena,
+				 &after, &problem),
+		expected);
+	return problem;
+}
+
+/* What a payer is told of a payment is true of it. */
+static void a_refused_retry_has_its_own_cause(void **state)
+{
+	struct fixture *f = *state;
+	struct payment p = fixture_pay(f, 20, PAYMENT_FROM_WALLET); /* 0.20 USD */
+	enum payment_problem problem;
+	struct payment after;
+
+	assert_int_equal(fixture_unfunded(f, &p.id, 1, 20), MP_OK);
+	assert_int_equal(
+		fixture_get(f, &p.id).checkout_minor, 50); /* what is missing, rounded up */
+	assert_int_equal(
+		refused_retry(f, &p.id, PAYMENT_FROM_CARD, MP_INVALID), PROBLEM_NOT_CHARGEABLE);
+	assert_int_equal(fixture_get(f, &p.id).attempt, 2);
+
+	f->provider.trouble = TROUBLE_DOWN;
+	f->provider.trouble_calls = 1000;
+	p = fixture_pay(f, 20000, PAYMENT_FROM_WALLET);
+	assert_int_equal(fixture_unfunded(f, &p.id, 1, 13000), MP_OK);
+	for (int attempt = 3; attempt <= PAYMENT_ATTEMPTS_MAX; attempt++) {
+		struct mp_idempotency key = {.caller = f->ada.text,
+			.key = mp_arena_printf(f->arena, "attempt %d", attempt)};
+		mp_sha256_hex("", 0, key.digest);
+		assert_int_equal(payment_retry(&f->app, &f->ada, &p.id, PAYMENT_FROM_CARD, &key,
+					 f->now_ms, f->arena, &after, &problem),
+			MP_OK);
+	}
+	assert_state(f, &p.id, PAYMENT_REQUIRES_FUNDING);
+	assert_int_equal(
+		refused_retry(f, &p.id, PAYMENT_FROM_WALLET, MP_CONFLICT), PROBLEM_TRIED_TOO_OFTEN);
+
+	f->provider.trouble_calls = 0;
+	assert_true(fixture_align(f, &p.id).done);
+	f->provider.trouble_calls = 1;
+	assert_int_equal(cancel(f, &p.id, &p, &problem), MP_OK);
+	assert_int_equal(
+		refused_retry(f, &p.id, PAYMENT_FROM_WALLET, MP_CONFLICT), PROBLEM_BEING_CANCELED);
+}
+
+static void a_refused_cancel_has_its_own_cause(void **state)
+{
+	struct fixture *f = *state;
+	struct payment p = fixture_pay(f, 20000, PAYMENT_FROM_CARD);
+	struct payment q = fixture_pay(f, 20000, PAYMENT_FROM_CARD);
+	enum payment_problem problem;
+
+	fixture_session(f, &p.id, 1)->status = STRIPE_EXPIRED;
+	(void)fixture_webhook(f, fixture_session(f, &p.id, 1), "checkout.session.expired");
+	assert_state(f, &p.id, PAYMENT_CLOSING);
+	assert_int_equal(cancel(f, &p.id, &p, &problem), MP_CONFLICT);
+	assert_int_equal(problem, PROBLEM_ENDING);
+
+	fixture_session(f, &q.id, 1)->amount = 1; /* not what we asked for */
+	fixture_pay_at_page(f, &q.id, 1);
+	assert_state(f, &q.id, PAYMENT_REVIEW);
+	assert_int_equal(cancel(f, &q.id, &q, &problem), MP_CONFLICT);
+	assert_int_equal(problem, PROBLEM_IN_REVIEW);
+}
+
 static void retrying_is_the_payers_and_only_when_funding_is_required(void **state)
 {
 	struct fixture *f = *state;
@@ -615,6 +688,8 @@ int main(void)
 		CASE(a_cancel_is_kept_while_the_provider_is_down),
 		CASE(canceling_before_the_page_is_open_asks_nobody),
 		CASE(a_bill_settled_while_closing_wins),
+		CASE(a_refused_retry_has_its_own_cause),
+		CASE(a_refused_cancel_has_its_own_cause),
 		CASE(retrying_is_the_payers_and_only_when_funding_is_required),
 		CASE(strangers_see_nothing_and_payees_not_the_payers_trouble),
 		CASE(lists_are_newest_first_filtered_and_paged),

@@ -1,6 +1,7 @@
 """The payment provider at its worst: slow, down, lying, losing answers, deciding late."""
 import concurrent.futures
 import time
+import uuid
 
 import pytest
 import requests
@@ -101,6 +102,17 @@ def test_other_figures_than_ours_are_reviewed_and_never_credited(moneypal, sandb
     status, _, said = mpctl(moneypal, "close", payment["id"])
     assert status == 1 and "in review for the provider's figures" in said
     assert ada.balance() == "0.00"
+
+
+def test_a_retry_by_card_is_refused_where_it_would_charge_more_than_was_asked_for(ada, bob):
+    payment = ada.pay(bob.id, "0.20")
+    before = ada.wait_checkout_url(payment["id"])  # of what is missing, rounded up to the minimum
+    assert (before["state"], before["checkout_amount"]) == ("requires_funding", "0.50")
+    answer = ada.call("POST", f"/v1/payments/{payment['id']}/retry", {"source": "card"},
+                      {"Idempotency-Key": str(uuid.uuid4())})
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/not_chargeable")
+    assert [error["field"] for error in answer.json()["errors"]] == ["source"]
+    assert ada.payment(payment["id"]) == before
 
 
 def test_a_declined_card_stands_in_the_timeline(ada):
