@@ -358,6 +358,7 @@ static enum mp_rc read_answer(
 	char *content_type = NULL;
 	curl_off_t retry_after_s = 0;
 	struct curl_header *date;
+	struct curl_header *replayed;
 
 	(void)curl_easy_getinfo(handle->curl, CURLINFO_RESPONSE_CODE, &answer.status);
 	(void)curl_easy_getinfo(handle->curl, CURLINFO_CONTENT_TYPE, &content_type);
@@ -367,6 +368,9 @@ static enum mp_rc read_answer(
 	answer.date = "";
 	if (curl_easy_header(handle->curl, "Date", 0, CURLH_HEADER, -1, &date) == CURLHE_OK)
 		answer.date = mp_arena_strdup(arena, date->value);
+	answer.replayed = curl_easy_header(handle->curl, "Idempotent-Replayed", 0, CURLH_HEADER, -1,
+				  &replayed) == CURLHE_OK &&
+			  strcmp(replayed->value, "true") == 0;
 	answer.body_len = handle->answer.len;
 	answer.body = mp_arena_strndup(arena, "", 0);
 	if (answer.body_len > 0) {

@@ -60,6 +60,7 @@ struct mp_http_answer {
 	const char *content_type;
 	long retry_after_s; /* -1: not given */
 	const char *date;   /* the server's clock, as its header says it; "" when it does not */
+	bool replayed;	    /* Idempotent-Replayed: true, an answer kept under the request's key */
 };
 
 /*

@@ -151,10 +151,11 @@ static enum mp_rc replay(
 		return MP_INVALID;
 	}
 	call->answer = answer->body;
+	call->error.status = (unsigned)answer->status;
 	enum mp_rc rc = mp_response_header(res, "Idempotent-Replayed", "true");
 	if (rc == MP_OK)
 		rc = mp_response_header(res, "Original-Request", answer->request_id);
-	return rc;
+	return rc == MP_OK && answer->status != 0 ? MP_UNAVAILABLE : rc;
 }
 
 static enum mp_rc run_once(struct api_call *call, struct mp_response *res, api_operation operation)
@@ -189,7 +190,29 @@ static enum mp_rc fail(struct api_call *call, unsigned status)
 		"An unexpected error occurred, as it was asked for at /sandbox/faults.");
 	call->error.type = status >= 500 ? "api_error" : "invalid_request_error";
 	call->error.status = status;
+	call->answer = NULL;
 	return MP_UNAVAILABLE;
+}
+
+/* As the provider does: the next request with this key gets the same failure. */
+static enum mp_rc fail_and_keep(struct api_call *call)
+{
+	struct mp_txn txn;
+
+	enum mp_rc failed = fail(call, call->kept_status);
+	if (call->cause.key == NULL)
+		return failed;
+	const struct answer answer = {
+		.key = call->cause.key,
+		.digest = call->cause.digest,
+		.body = json_to_text(call->arena, stripe_error_to_json(&call->error)),
+		.request_id = call->cause.request_id,
+		.status = call->kept_status,
+	};
+	mp_txn_begin(&txn, call->sandbox->store, call->arena);
+	db_answer_put(&txn, &answer, call->now_ms);
+	enum mp_rc rc = mp_txn_commit(&txn, NULL);
+	return rc == MP_OK ? failed : rc;
 }
 
 static enum mp_rc run_with_faults(
@@ -204,6 +227,10 @@ static enum mp_rc run_with_faults(
 
 	if (struck && !fault.after)
 		faults_wait(faults, fault.delay_ms);
+	if (fails && fault.keep) {
+		call->kept_status = fault.status;
+		return run_once(call, res, fail_and_keep);
+	}
 	if (!fails || fault.after)
 		rc = run_once(call, res, operation);
 	if (struck && fault.after)
@@ -233,7 +260,9 @@ static enum mp_rc answer_error(struct api_call *call, struct mp_response *res, e
 		error->type = "api_error";
 		error->status = later ? 503 : 500;
 	}
-	const char *text = json_to_text(call->arena, stripe_error_to_json(error));
+	const char *text = call->answer; /* kept; otherwise there is none */
+	if (text == NULL)
+		text = json_to_text(call->arena, stripe_error_to_json(error));
 	if (text == NULL)
 		return MP_NOMEM;
 	return mp_response_body(res, error->status, "application/json", text, strlen(text));

@@ -26,6 +26,7 @@ struct api_call {
 	struct cause cause;
 	struct stripe_error error; /* to be filled in by whoever fails for a reason to tell */
 	const char *answer;	   /* JSON text, in the arena */
+	unsigned kept_status;	   /* of the failure that a fault wants kept */
 };
 
 /* Sets call->answer, or fails; what it does not tell in call->error is told by its code. */

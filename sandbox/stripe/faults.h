@@ -50,6 +50,7 @@ struct fault {
 	unsigned status;	    /* 0: the right one */
 	bool after;		    /* the request has its effect first */
 	bool drop;		    /* the connection ends without an answer */
+	bool keep;		    /* the status is kept under the Idempotency-Key */
 	/* FAULT_WEBHOOK */
 	enum fault_webhook webhook;
 	char type[FAULT_TYPE_SIZE]; /* of the event; "": any */

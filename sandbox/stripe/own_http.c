@@ -55,9 +55,13 @@ static void read_request_fault(struct mp_json_reader *r, struct fault *fault)
 	mp_json_read_bool(r, "after", &fault->after);
 	mp_json_read_optional(r);
 	mp_json_read_bool(r, "drop", &fault->drop);
+	mp_json_read_optional(r);
+	mp_json_read_bool(r, "keep", &fault->keep);
 	read_int(r, "delay_ms", 1, FAULT_DELAY_MS_MAX, &fault->delay_ms);
 	if (fault->status == 0 && !fault->drop && fault->delay_ms == 0)
 		mp_json_read_refuse(r, "path", "needs a status, drop or delay_ms");
+	if (fault->keep && (fault->status == 0 || fault->after || fault->drop))
+		mp_json_read_refuse(r, "keep", "goes with a status, without after and drop");
 }
 
 static void read_webhook_fault(struct mp_json_reader *r, struct fault *fault)
@@ -113,10 +117,10 @@ static json_t *fault_to_json(const struct fault *fault)
 
 	switch (fault->kind) {
 	case FAULT_REQUEST:
-		return json_pack("{s:s, s:s?, s:i, s:b, s:b, s:I, s:I}", "path", fault->path,
+		return json_pack("{s:s, s:s?, s:i, s:b, s:b, s:b, s:I, s:I}", "path", fault->path,
 			"method", fault->method[0] == '\0' ? NULL : fault->method, "status",
 			(int)fault->status, "after", (int)fault->after, "drop", (int)fault->drop,
-			"delay_ms", delay_ms, "count", count);
+			"keep", (int)fault->keep, "delay_ms", delay_ms, "count", count);
 	case FAULT_WEBHOOK:
 		return json_pack("{s:s, s:s?, s:I, s:I}", "webhook", webhook_names[fault->webhook],
 			"type", fault->type[0] == '\0' ? NULL : fault->type, "delay_ms", delay_ms,

@@ -434,6 +434,7 @@ enum mp_rc db_answer_get(
 	mp_item_read_text(&r, "digest", &answer.digest);
 	mp_item_read_text(&r, "body", &answer.body);
 	mp_item_read_text(&r, "request_id", &answer.request_id);
+	mp_item_read_int_or(&r, "status", &answer.status);
 	rc = mp_item_read_end(&r);
 	if (rc == MP_OK)
 		*out = answer;
@@ -453,5 +454,6 @@ void db_answer_put(struct mp_txn *txn, const struct answer *answer, int64_t now_
 	mp_map_set_text(map, "digest", answer->digest);
 	mp_map_set_text(map, "body", answer->body);
 	mp_map_set_text(map, "request_id", answer->request_id);
+	mp_map_set_int(map, "status", answer->status);
 	(void)mp_txn_insert(txn, item);
 }

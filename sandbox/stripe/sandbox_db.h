@@ -61,6 +61,7 @@ struct answer {
 	const char *digest; /* of method, path and body */
 	const char *body;
 	const char *request_id;
+	int64_t status; /* 0: 200 */
 };
 
 /* MP_NOT_FOUND: the key is new. */

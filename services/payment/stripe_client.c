@@ -17,6 +17,7 @@
 #define FORM_BYTES_MAX 8192
 #define URL_BYTES_MAX 2048
 #define ID_BYTES_MAX 255
+#define KEYS_MAX 16 /* of one order */
 
 struct stripe_client {
 	struct mp_http_client *http;
@@ -279,6 +280,27 @@ static void write_order(
 	form_add_int(form, arena, "expires_at", order->expires_at_s);
 }
 
+/*
+ * Stripe keeps a 500 under its Idempotency-Key and repeats it for a day: then the order goes under
+ * the next key. Which they are follows from the first, so that the key under which a session was
+ * made is found again. A 500 that is new may have made one: it is asked for again first.
+ */
+static enum mp_rc send_order(struct stripe_client *client, const char *first_key,
+	const struct mp_buf *form, struct mp_arena *arena, struct mp_http_answer *out_answer)
+{
+	const char *key = first_key;
+	enum mp_rc rc = MP_UNKNOWN;
+
+	for (int i = 2; key != NULL && i <= KEYS_MAX + 1; i++) {
+		*out_answer = (struct mp_http_answer){.status = 0};
+		rc = call(client, "POST", "/v1/checkout/sessions", key, form, arena, out_answer);
+		if (out_answer->status < 500 || !out_answer->replayed)
+			return rc;
+		key = mp_arena_printf(arena, "%s-%d", first_key, i);
+	}
+	return key == NULL ? MP_NOMEM : rc;
+}
+
 static enum mp_rc stripe_create(void *ctx, const struct stripe_order *order, struct mp_arena *arena,
 	struct stripe_session *out_session, char reterr_reason[160])
 {
@@ -290,8 +312,7 @@ static enum mp_rc stripe_create(void *ctx, const struct stripe_order *order, str
 	write_order(&form, arena, order);
 	enum mp_rc rc = mp_buf_rc(&form);
 	if (rc == MP_OK)
-		rc = call(
-			client, "POST", "/v1/checkout/sessions", order->key, &form, arena, &answer);
+		rc = send_order(client, order->key, &form, arena, &answer);
 	mp_buf_done(&form);
 	if (rc == MP_OK)
 		return stripe_session_parse(answer.body, answer.body_len, arena, out_session);

@@ -17,7 +17,7 @@
 #define STRIPE_SESSION_TTL_S_MAX 86400 /* or with more */
 
 struct stripe_order {
-	const char *key; /* Idempotency-Key: the same order however often it is sent */
+	const char *key; /* begins the Idempotency-Key: one order however often it is sent */
 	struct mp_id payment_id;
 	int64_t attempt;
 	int64_t amount;	      /* in the provider's smallest units */

@@ -34,6 +34,7 @@ static struct {
 	char asked_auth[128];
 	char asked_key[128];
 	char asked_version[64];
+	int kept_failures; /* how many answers are 500, as kept under their keys */
 	atomic_int calls;
 	unsigned token_status;
 	unsigned first_status; /* for the next call alone; 0: status */
@@ -60,6 +61,12 @@ static enum mp_rc answer(struct mp_request *req, struct mp_response *res, void *
 	atomic_fetch_add(&server_says.calls, 1);
 	server_says.first_status = 0;
 	const char *id = mp_request_param(req, "id");
+	if (server_says.kept_failures > 0) {
+		server_says.kept_failures--;
+		status = 500;
+		if (mp_response_header(res, "Idempotent-Replayed", "true") != MP_OK)
+			return MP_NOMEM;
+	}
 	keep(server_says.asked_path, sizeof(server_says.asked_path), id);
 	keep(server_says.asked_body, sizeof(server_says.asked_body), len > 0 ? body : "");
 	keep(server_says.asked_auth, sizeof(server_says.asked_auth),
@@ -106,6 +113,7 @@ static void says(unsigned status, const char *body)
 	server_says.status = status;
 	server_says.body = body;
 	server_says.first_status = 0;
+	server_says.kept_failures = 0;
 	server_says.token_status = 200;
 	atomic_store(&server_says.calls, 0);
 }
@@ -254,6 +262,31 @@ static void a_refusal_says_why_in_words_for_people(void **state)
 			rows[i].body, reason);
 	}
 	assert_int_equal(wrong, 0);
+	stripe_client_close(client);
+}
+
+static void a_failure_that_stripe_keeps_is_left_by_another_key(void **state)
+{
+	struct stripe_client *client = open_stripe(base_url);
+	struct stripe stripe = stripe_client_calls(client);
+	struct stripe_session session;
+	char reason[160] = "";
+
+	(void)state;
+	says(200, SESSION);
+	server_says.kept_failures = 2;
+	assert_int_equal(stripe.create(stripe.ctx, &order, arena, &session, reason), MP_OK);
+	assert_int_equal(atomic_load(&server_says.calls), 3);
+	assert_string_equal(server_says.asked_key, ID "-2-3");
+
+	server_says.kept_failures = 1000;
+	assert_int_equal(stripe.create(stripe.ctx, &order, arena, &session, reason), MP_UNKNOWN);
+	assert_int_equal(atomic_load(&server_says.calls), 3 + 16);
+
+	says(500, "{}"); /* which may have made a session: asked for again under its key */
+	assert_int_equal(stripe.create(stripe.ctx, &order, arena, &session, reason), MP_UNKNOWN);
+	assert_int_equal(atomic_load(&server_says.calls), 1);
+	assert_string_equal(server_says.asked_key, ID "-2");
 	stripe_client_close(client);
 }
 
@@ -420,6 +453,7 @@ int main(void)
 		cmocka_unit_test(an_order_is_sent_as_stripe_wants_it),
 		cmocka_unit_test(every_answer_has_one_meaning),
 		cmocka_unit_test(a_refusal_says_why_in_words_for_people),
+		cmocka_unit_test(a_failure_that_stripe_keeps_is_left_by_another_key),
 		cmocka_unit_test(a_payment_intent_says_whether_money_may_come),
 		cmocka_unit_test(ids_that_are_none_are_not_asked_for),
 		cmocka_unit_test(nobody_there_is_unavailable_and_a_key_of_no_mode_is_refused),

@@ -77,6 +77,14 @@ def test_a_slow_provider_holds_nothing_up_and_opens_one_page(sandbox, ada):
         assert [s["url"] for s in sessions_of(sandbox, payment)] == [url]
 
 
+def test_a_failure_that_the_provider_keeps_is_got_around(sandbox, ada):
+    sandbox.fault(path=SESSIONS, method="POST", status=500, keep=True, count=2)
+    payment = ada.top_up("20.00")
+    assert payment["state"] == "created"
+    url = ada.wait_checkout_url(payment["id"])["checkout_url"]
+    assert [s["url"] for s in sessions_of(sandbox, payment)] == [url]
+
+
 def test_a_refused_order_fails_with_a_reason_for_people(ada):
     payment = ada.top_up("9999999.00")
     assert payment["state"] == "failed" and payment["status"] is False

@@ -562,6 +562,16 @@ def test_a_lost_answer_is_had_again_by_its_key(provider):
         assert answer.headers["Idempotent-Replayed"] == "true"
 
 
+def test_a_kept_failure_is_the_answer_to_its_key_for_ever(provider):
+    provider.fault(path="/v1/checkout/sessions", method="POST", status=500, keep=True)
+    key = str(uuid.uuid4())
+    answers = [provider.call("POST", "/v1/checkout/sessions", order(), key) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [500] * 3
+    assert [answer.json() for answer in answers] == [answers[0].json()] * 3
+    assert [answer.headers.get("Idempotent-Replayed") for answer in answers] == [None, "true", "true"]
+    assert provider.call("POST", "/v1/checkout/sessions", order(), key + "-2").status_code == 200
+
+
 def test_a_request_can_be_slow(provider):
     provider.fault(path="/v1/events", delay_ms=400)
     began = time.monotonic()
