@@ -77,7 +77,7 @@ function forPayer(payment: Payment, page: CardPage): Words {
 			return {
 				tone: 'plain',
 				title: 'Ending',
-				text: `The ${what} is being ended. No money moves for it.`,
+				text: `The ${what} is being ended.`,
 				isMoving: true,
 			};
 		case 'succeeded':
@@ -96,7 +96,7 @@ function forPayer(payment: Payment, page: CardPage): Words {
 			return {
 				tone: 'plain',
 				title: 'Canceled',
-				text: `${payment.reason ? `${payment.reason}. ` : ''}No money was moved for this ${what}.`,
+				text: `${payment.reason ? `${payment.reason}. ` : ''}${isTopUp(payment) ? 'Nothing more is charged for it.' : 'Nobody was paid by it.'}`,
 			};
 		case 'expired':
 			return {

@@ -48,7 +48,7 @@ describe('the payer', () => {
 			'canceled',
 			{ state: 'canceled', reason: 'Canceled by its payer' },
 			'',
-			/Canceled by its payer\. No money was moved/,
+			/Canceled by its payer\. Nobody was paid by it/,
 		],
 		['expired', { state: 'expired' }, '', /open for too long/],
 		[
