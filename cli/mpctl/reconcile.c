@@ -539,6 +539,7 @@ enum mpctl_exit mpctl_reconcile(struct mpctl *ctl, int argc, char **argv)
 			look_back_ms = 0;
 		} else if (strcmp(argv[i], "--to") == 0 && more) {
 			good = mpctl_read_day(argv[++i], &to_ms);
+			look_back_ms = 0;
 		} else if (strcmp(argv[i], "--grace") == 0 && more) {
 			good = mp_text_to_int(argv[++i], &grace_s) == MP_OK && grace_s >= 0 &&
 			       grace_s <= GRACE_S_MAX;

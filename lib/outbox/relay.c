@@ -396,7 +396,7 @@ static bool may_sweep(struct mp_relay *relay, int64_t now_ms)
 
 /*
  * Rows that their own process is publishing just now are left to it; a dead one's grow old. One of
- * the future was written before the clock was set back.
+ * the far future was written before the clock was set back; a near one, where the clock is ahead.
  */
 static void pass_young(const struct mp_relay *relay, struct mp_page *page)
 {
@@ -405,7 +405,8 @@ static void pass_young(const struct mp_relay *relay, struct mp_page *page)
 	for (size_t i = 0; relay->shared && i < page->count; i++) {
 		const struct mp_attr *written = mp_map_get(&page->items[i]->attrs, "written");
 		if (written != NULL && written->type == MP_VALUE_INT &&
-			written->as.number > now_ms - YOUNG_MS && written->as.number <= now_ms)
+			written->as.number > now_ms - YOUNG_MS &&
+			written->as.number <= now_ms + YOUNG_MS)
 			page->items[i] = NULL;
 	}
 }

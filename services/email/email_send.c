@@ -203,10 +203,11 @@ static enum mp_rc attempt(struct sending *sending)
 
 /* --- the due row --- */
 
-/* Longer than an answer may take is a clock that was set back since. */
+/* Much longer than an answer may take is a clock that was set back since, not one that is ahead. */
 static bool is_held(const struct email_app *app, const struct email_mail *mail, int64_t now_ms)
 {
-	return now_ms < mail->hold_until_ms && mail->hold_until_ms - now_ms <= app->answer_ms_max;
+	return now_ms < mail->hold_until_ms &&
+	       mail->hold_until_ms - now_ms <= 2 * app->answer_ms_max;
 }
 
 static bool is_too_old(const struct email_app *app, const struct email_mail *mail, int64_t now_ms)

@@ -253,7 +253,7 @@ static void no_line_of_a_header_is_too_long(void **state)
 /* The payer's card may have been charged before: true whether it was or not. */
 static void where_the_money_is_is_said_truly(void **state)
 {
-#define ADDED "The money for Bob Provider was not moved; what you added is in your wallet."
+#define ADDED "Bob Provider was not paid. What was added to your wallet stays there."
 	static const struct {
 		enum email_template template;
 		bool top_up;

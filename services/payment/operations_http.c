@@ -141,6 +141,10 @@ enum mp_rc payment_post_redrive(struct mp_request *req, struct mp_response *res,
 		rc = payment_redrive_asked(ctx, &id, mp_clock_ms(), mp_request_arena(req), &told);
 	if (rc == MP_STALE)
 		rc = MP_BUSY; /* it moved on by itself meanwhile */
+	if (rc == MP_UNAVAILABLE)
+		mp_request_problem(req, "unavailable",
+			"The provider, or our store, could not be asked about all of it; what was "
+			"found has been told. Try again.");
 	if (rc != MP_OK)
 		return rc;
 	json_t *json = json_object();

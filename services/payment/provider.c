@@ -68,6 +68,17 @@ static enum provider_truth input_from_session(struct payment_app *app,
 	return TRUTH_TOLD;
 }
 
+/*
+ * Of two sessions of one attempt (a failure that the provider kept may have made the first) nobody
+ * was shown the other: that it ends says nothing about ours. Money that came by it counts.
+ */
+static bool is_of_no_use(
+	const struct payment_attempt *attempt, const struct stripe_session *session)
+{
+	return session->status == STRIPE_EXPIRED && attempt->session_id != NULL &&
+	       strcmp(attempt->session_id, session->id) != 0;
+}
+
 enum mp_rc provider_apply_session(struct payment_app *app, const struct stripe_session *session,
 	bool failed, int64_t now_ms, struct mp_arena *arena, enum provider_truth *out_truth)
 {
@@ -83,6 +94,10 @@ enum mp_rc provider_apply_session(struct payment_app *app, const struct stripe_s
 	enum mp_rc rc = payment_db_load(&app->db, &load, 1, arena);
 	if (rc != MP_OK || !load.found || load.attempt_row == NULL)
 		return rc;
+	if (is_of_no_use(load.attempt_row, session)) {
+		*out_truth = TRUTH_TOLD;
+		return MP_OK;
+	}
 	change.input.at_ms = now_ms;
 	*out_truth = input_from_session(app, &load, session, failed, &change.input);
 	if (*out_truth != TRUTH_TOLD)

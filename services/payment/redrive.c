@@ -180,12 +180,35 @@ enum mp_rc payment_tell_again(void *ctx, struct mp_arena *arena, const struct mp
  * long. Telling it for ever would only add dead letters. The time counts along, since a re-drive
  * that is at work already has seen other states before.
  */
-static bool is_in_vain(const struct payment_app *app, const struct payment *payment,
-	int64_t attempts, int64_t now_ms)
+static bool is_in_vain(
+	const struct payment_app *app, int64_t since_ms, int64_t attempts, int64_t now_ms)
 {
 	int64_t least_ms = app->rules.redrives_max * app->rules.redrive_ms;
 
-	return attempts >= app->rules.redrives_max && now_ms - payment->state_at_ms >= least_ms;
+	return attempts >= app->rules.redrives_max && now_ms - since_ms >= least_ms;
+}
+
+static bool waits_for_billing(const struct payment *payment)
+{
+	return payment->state == PAYMENT_SETTLING || payment->state == PAYMENT_CLOSING;
+}
+
+/* When the last money came that came since the state was entered, and is not in the wallet; or 0. */
+static enum mp_rc find_late_money(struct payment_app *app, const struct payment *payment,
+	struct mp_arena *arena, int64_t *out_at_ms)
+{
+	struct payment_capture *captures = NULL;
+	enum mp_rc rc = MP_OK;
+
+	*out_at_ms = 0;
+	if (payment->captures_unsettled > 0 && !waits_for_billing(payment))
+		rc = payment_db_captures(&app->db, &payment->id, arena, &captures);
+	for (const struct payment_capture *c = captures; c != NULL; c = c->next) {
+		if (!c->settled && c->captured_at_ms >= payment->state_at_ms &&
+			c->captured_at_ms > *out_at_ms)
+			*out_at_ms = c->captured_at_ms;
+	}
+	return rc;
 }
 
 /* A person has to look. The order itself is not lost: what billing gave up can be replayed. */
@@ -196,7 +219,7 @@ static struct mp_due_result give_to_person(struct payment_app *app, const struct
 		.kind = INPUT_UNANSWERED, .at_ms = now_ms, .attempt = payment->attempt};
 	struct payment now;
 
-	if (payment->state != PAYMENT_SETTLING && payment->state != PAYMENT_CLOSING) {
+	if (!waits_for_billing(payment)) {
 		payment_alarm(app, payment, ALARM_NOT_CREDITED);
 		return (struct mp_due_result){.done = true};
 	}
@@ -216,15 +239,24 @@ static struct mp_due_result drive(struct payment_app *app, const struct payment 
 	bool tells = redrive != REDRIVE_PROVIDER || payment->captures_unsettled > 0;
 	struct mp_due_result result = {
 		.again_at_ms = next_redrive_ms(app, payment, asks, attempts, now_ms)};
-	enum mp_rc told_rc = MP_OK;
 	enum mp_rc rc = MP_OK;
+	int64_t late_ms;
 	bool told;
 
+	enum mp_rc told_rc = find_late_money(app, payment, arena, &late_ms);
+	int64_t since_ms = late_ms != 0 ? late_ms : payment->state_at_ms;
+	/* In review since billing did not answer: what it was told before is not told again. */
+	if (told_rc != MP_OK || (late_ms == 0 && machine_answered_in(payment) != payment->state))
+		tells = false;
+	if (told_rc == MP_OK && !asks && !tells)
+		return (struct mp_due_result){.done = true};
 	if (asks)
 		rc = ask_provider(app, payment, false, now_ms, arena);
-	if (redrive != REDRIVE_PROVIDER && is_in_vain(app, payment, attempts, now_ms)) {
-		struct mp_due_result given = give_to_person(app, payment, attempts, now_ms, arena);
-		if (!given.done || !asks)
+	if (tells && redrive != REDRIVE_PROVIDER && is_in_vain(app, since_ms, attempts, now_ms)) {
+		struct mp_due_result given = result;
+		if (!asks || waits_for_billing(payment)) /* else once the last page is decided */
+			given = give_to_person(app, payment, attempts, now_ms, arena);
+		if (!asks || !given.done)
 			result = given;
 	} else if (tells) {
 		told_rc = tell_again(app, payment, false, now_ms, arena, &told);

@@ -80,6 +80,24 @@ static void an_order_that_billing_never_answers_comes_to_a_person_once(void **st
 	assert_state(f, &p.id, PAYMENT_SUCCEEDED);
 }
 
+static void what_billing_was_told_in_vain_is_not_told_again_as_late_money(void **state)
+{
+	struct fixture *f = *state;
+	int64_t alarms = mp_metric_value(f->app.alarms[ALARM_NOT_CREDITED]);
+	struct payment p = fixture_pay(f, 3000, PAYMENT_FROM_CARD);
+
+	fixture_pay_at_page(f, &p.id, 1);
+	assert_state(f, &p.id, PAYMENT_SETTLING);
+	assert_true(redrive_in_vain(f, &p.id).done);
+	assert_state(f, &p.id, PAYMENT_REVIEW);
+	assert_int_equal(fixture_get(f, &p.id).captures_unsettled, 1);
+	mp_test_erase(f->store, f->arena, "OUTBOX#");
+	assert_true(fixture_redrive(f, &p.id).done); /* another row of it */
+	assert_true(redrive_in_vain(f, &p.id).done);
+	assert_int_equal(fixture_events(f, NULL, &p.id), 0);
+	assert_int_equal(mp_metric_value(f->app.alarms[ALARM_NOT_CREDITED]) - alarms, 0);
+}
+
 static void a_payment_that_is_looked_into_ends_as_billing_says(void **state)
 {
 	struct fixture *f = *state;
@@ -314,6 +332,47 @@ static void money_that_a_payment_went_on_without_is_asked_for(void **state)
 	assert_state(f, &failed.id, PAYMENT_SUCCEEDED);
 }
 
+static void late_money_is_told_before_anybody_is_called(void **state)
+{
+	struct fixture *f = *state;
+	int64_t alarms = mp_metric_value(f->app.alarms[ALARM_NOT_CREDITED]);
+	struct payment p = gone_on_without_its_bank_transfer(f);
+
+	must(fixture_settled(f, &p.id, 3));
+	f->now_ms += 1000 * f->app.rules.redrive_ms;
+	fixture_session(f, &p.id, 2)->paid = true;
+	/* Asked about hundreds of times meanwhile: the money has come just now. */
+	assert_false(payment_redrive_due(&f->app, f->arena, &p.id, 500, f->now_ms).done);
+	assert_int_equal(fixture_get(f, &p.id).captures_unsettled, 1);
+	assert_false(payment_redrive_due(&f->app, f->arena, &p.id, 501, f->now_ms).done);
+	assert_int_equal(mp_metric_value(f->app.alarms[ALARM_NOT_CREDITED]) - alarms, 0);
+	assert_true(redrive_in_vain(f, &p.id).done);
+	assert_int_equal(mp_metric_value(f->app.alarms[ALARM_NOT_CREDITED]) - alarms, 1);
+}
+
+/* A failure that the provider kept may have made a session that nobody was shown. */
+static void that_another_session_of_an_attempt_expires_says_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct payment p = fixture_top_up(f, 5000);
+	const struct fake_session *ours = fixture_session(f, &p.id, 1);
+	struct stripe_session other = {
+		.id = "cs_of_a_kept_failure",
+		.status = STRIPE_EXPIRED,
+		.amount = ours->amount,
+		.payment_id = p.id,
+		.attempt = 1,
+	};
+	enum provider_truth truth = TRUTH_OPEN;
+
+	must(provider_apply_session(&f->app, &other, false, f->now_ms, f->arena, &truth));
+	assert_int_equal(truth, TRUTH_TOLD);
+	assert_state(f, &p.id, PAYMENT_AWAITING_PROVIDER);
+	other.id = ours->id;
+	must(provider_apply_session(&f->app, &other, false, f->now_ms, f->arena, &truth));
+	assert_state(f, &p.id, PAYMENT_EXPIRED);
+}
+
 static void money_that_comes_while_it_is_looked_into_is_told_again(void **state)
 {
 	struct fixture *f = *state;
@@ -375,6 +434,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(standing_still_tells_the_last_event_again),
 		CASE(an_order_that_billing_never_answers_comes_to_a_person_once),
+		CASE(what_billing_was_told_in_vain_is_not_told_again_as_late_money),
 		CASE(a_payment_that_is_looked_into_ends_as_billing_says),
 		CASE(late_money_that_billing_gives_up_comes_to_a_person_once),
 		CASE(however_often_it_is_tried_again_few_re_drives_are_left),
@@ -383,6 +443,8 @@ int main(void)
 		CASE(an_event_that_stays_unknown_is_foreign_in_the_end),
 		CASE(while_a_bank_transfer_is_on_its_way_nothing_else_is_tried),
 		CASE(money_that_a_payment_went_on_without_is_asked_for),
+		CASE(late_money_is_told_before_anybody_is_called),
+		CASE(that_another_session_of_an_attempt_expires_says_nothing),
 		CASE(money_that_comes_while_it_is_looked_into_is_told_again),
 		CASE(who_asks_for_it_has_the_provider_asked_too),
 	};

@@ -227,7 +227,9 @@ static enum verdict apply_wish(struct payment_work *work, const struct payment_i
 	if (input->kind == INPUT_CANCEL)
 		return cancel(work);
 	if (input->kind == INPUT_CLOSE) {
-		work_end(work, PAYMENT_FAILED, "The provider's figures differed from ours");
+		work_end(work, PAYMENT_FAILED,
+			"The provider's figures differed from ours, and what was charged is "
+			"refunded");
 		return decision.verdict;
 	}
 	if (input->kind == INPUT_RETRY_CARD)

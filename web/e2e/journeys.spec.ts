@@ -66,7 +66,7 @@ test('declined, left, canceled: told plainly, and nothing is charged', async ({ 
 	await expect(app.button('Go back to the card page')).toBeVisible();
 	await app.button('Cancel the top-up').click();
 	await app.button('Yes, cancel').click();
-	await expect(page.getByText(/No money was moved/).first()).toBeVisible();
+	await expect(page.getByText(/Nothing more is charged/).first()).toBeVisible();
 	expect(await api.balance()).toBe('0.00');
 });
 
