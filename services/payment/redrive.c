@@ -193,7 +193,7 @@ static bool waits_for_billing(const struct payment *payment)
 	return payment->state == PAYMENT_SETTLING || payment->state == PAYMENT_CLOSING;
 }
 
-/* When the last money came that came since the state was entered, and is not in the wallet; or 0. */
+/* When the last money came since the state was entered that is not in the wallet; 0: none came. */
 static enum mp_rc find_late_money(struct payment_app *app, const struct payment *payment,
 	struct mp_arena *arena, int64_t *out_at_ms)
 {
