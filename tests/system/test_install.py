@@ -46,7 +46,7 @@ def test_secrets_are_roots_alone_and_programs_nobodys_to_change(root):
     modes = files_of(root)
     assert (root / "etc/moneypal/secrets").stat().st_mode & 0o777 == 0o700
     secrets = {name: mode for name, mode in modes.items() if "/secrets/" in name}
-    assert len(secrets) == 7 and set(secrets.values()) == {0o600}
+    assert len(secrets) == 6 and set(secrets.values()) == {0o600}
     assert {modes[f"usr/lib/moneypal/moneypal-{name}"] for name in SERVICES} == {0o755}
     assert all(mode & 0o022 == 0 for mode in modes.values())
     assert (root / "usr/share/moneypal/gateway").stat().st_mode & 0o777 == 0o755
