@@ -4,27 +4,29 @@
 
 /* A payment that a person drives on. */
 
-static enum mpctl_exit post(
-	struct mpctl *ctl, const struct mp_id *id, const char *what, json_t **out)
+/* which: what is missing when there is none, behind the id. */
+static enum mpctl_exit drive_on(struct mpctl *ctl, const char *payment, const char *operation,
+	const char *which, json_t **out_answer)
 {
-	const char *path =
-		mp_arena_printf(ctl->arena, "/v1/operations/payments/%s/%s", id->text, what);
+	struct mp_id id;
 
+	if (!mpctl_read_payment(payment, &id))
+		return MPCTL_WRONG_USE;
+	const char *path =
+		mp_arena_printf(ctl->arena, "/v1/operations/payments/%s/%s", id.text, operation);
 	if (path == NULL)
 		return mpctl_no_memory();
-	return mpctl_call(ctl, PEER_PAYMENT, "POST", path, NULL, out);
+	enum mpctl_exit result = mpctl_call(ctl, PEER_PAYMENT, "POST", path, NULL, out_answer);
+	if (result == MPCTL_NO)
+		mpctl_say("There is no payment %s%s.", id.text, which);
+	return result;
 }
 
 enum mpctl_exit mpctl_redrive(struct mpctl *ctl, int argc, char **argv)
 {
 	json_t *answer = NULL;
-	struct mp_id id;
 
-	if (!mpctl_read_payment(argv[0], &id))
-		return MPCTL_WRONG_USE;
-	enum mpctl_exit result = post(ctl, &id, "redrive", &answer);
-	if (result == MPCTL_NO)
-		mpctl_say("There is no payment %s.", id.text);
+	enum mpctl_exit result = drive_on(ctl, argv[0], "redrive", "", &answer);
 	if (result != MPCTL_DONE)
 		return result;
 	bool told = json_is_true(json_object_get(answer, "told"));
@@ -37,13 +39,9 @@ enum mpctl_exit mpctl_redrive(struct mpctl *ctl, int argc, char **argv)
 enum mpctl_exit mpctl_close(struct mpctl *ctl, int argc, char **argv)
 {
 	json_t *answer = NULL;
-	struct mp_id id;
 
-	if (!mpctl_read_payment(argv[0], &id))
-		return MPCTL_WRONG_USE;
-	enum mpctl_exit result = post(ctl, &id, "close", &answer);
-	if (result == MPCTL_NO)
-		mpctl_say("There is no payment %s in review for the provider's figures.", id.text);
+	enum mpctl_exit result =
+		drive_on(ctl, argv[0], "close", " in review for the provider's figures", &answer);
 	if (result != MPCTL_DONE)
 		return result;
 	(void)puts("It ends as failed. Nothing is credited.");

@@ -326,16 +326,26 @@ static void a_service_serves_until_it_is_told_to_stop(void **state)
 	}
 }
 
+/* A request that is in its handler, which says that it began. */
+static void start_and_ask(struct child *child, struct raw *raw, const char *path)
+{
+	char text[80];
+
+	child_start(child, NULL, NULL);
+	raw_open(raw, child_port(child));
+	(void)snprintf(text, sizeof(text), "GET /%s HTTP/1.1\r\nHost: x\r\n\r\n", path);
+	raw_send(raw, text);
+	(void)snprintf(text, sizeof(text), "%s began", path);
+	assert_true(child_says(child, text));
+}
+
 static void running_requests_are_answered_before_the_end(void **state)
 {
 	static struct raw_answer answer;
 	struct child child;
 	struct raw raw;
 
-	child_start(&child, NULL, NULL);
-	raw_open(&raw, child_port(&child));
-	raw_send(&raw, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
-	assert_true(child_says(&child, "slow began"));
+	start_and_ask(&child, &raw, "slow");
 	assert_int_equal(kill(child.pid, SIGTERM), 0);
 	assert_true(raw_read(&raw, &answer));
 	assert_int_equal(answer.status, 200);
@@ -350,10 +360,7 @@ static void requests_of_minutes_are_ended(void **state)
 	struct child child;
 	struct raw raw;
 
-	child_start(&child, NULL, NULL);
-	raw_open(&raw, child_port(&child));
-	raw_send(&raw, "GET /endless HTTP/1.1\r\nHost: x\r\n\r\n");
-	assert_true(child_says(&child, "endless began"));
+	start_and_ask(&child, &raw, "endless");
 	int64_t told_ms = mp_clock_mono_ms();
 	assert_int_equal(kill(child.pid, SIGTERM), 0);
 	assert_true(raw_read(&raw, &answer));

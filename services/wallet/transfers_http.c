@@ -224,7 +224,6 @@ static enum mp_rc answer_batch(struct mp_response *res, const struct job *job)
 static enum mp_rc answer(struct mp_request *req, struct mp_response *res, void *ctx)
 {
 	const struct job *job = ctx;
-
 	enum mp_rc rc = job->rc;
 
 	if (rc == MP_OK) {
