@@ -56,7 +56,7 @@ class LocalSystem:
         return secret_files.read(self.settings, name)
 
     def log_of(self, part):
-        return self.settings.log / f"{part}.log"
+        return self.settings.log_of(part)
 
     def launch(self):
         """Starts the launcher, and does not wait. What it prints goes to `output`."""

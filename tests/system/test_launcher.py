@@ -4,12 +4,15 @@ import os
 import signal
 import socket
 import time
+import uuid
 from pathlib import Path
 
 import pytest
+import requests
 
+from api import wait_for
 from local_system import STOP_S_MAX, LocalSystem, processes_of
-from moneypal_local import parts
+from moneypal_local import logs, parts
 
 
 @pytest.fixture
@@ -175,6 +178,23 @@ def test_a_part_that_was_given_up_is_tried_again(moneypal):
             os.kill(pid, signal.SIGKILL)
         time.sleep(0.3)
     moneypal.wait_restarted("email", 0)
+
+
+def test_a_full_log_begins_anew_and_three_are_kept(moneypal):
+    log = moneypal.log_of("wallet")
+    traces = [uuid.uuid4().hex for _ in range(5)]
+    for trace in traces:
+        with open(log, "ab") as file:
+            file.write(b"." * logs.BYTES_MAX + b"\n")
+        wait_for(lambda: log.stat().st_size, lambda size: size < logs.BYTES_MAX, "a new log")
+        requests.get(f"{moneypal.url_of('wallet')}/nowhere", timeout=5, headers={
+            "traceparent": f"00-{trace}-{trace[:16]}-01"})
+        wait_for(log.read_text, lambda text: trace in text, "the part's next line")
+    kept = [log.with_name(f"wallet.log.{number}") for number in (1, 2, 3)]
+    for path, trace in zip(kept, traces[3:0:-1], strict=True):
+        assert trace in path.read_text()
+        path.unlink()
+    assert not list(log.parent.glob("wallet.log.*"))
 
 
 def test_hang_up_while_starting_leaves_nothing(fresh):

@@ -5,7 +5,7 @@ import re
 import resource
 import shlex
 
-from . import secret_files
+from . import logs, secret_files
 from .settings import ROOT, Refused
 
 TEMPLATES = ROOT / "deploy" / "local" / "templates"
@@ -109,17 +109,19 @@ def _program_values(settings, part):
         "HOME": settings.run,
         **part.environment,
     }
+    until_orphan = ("/usr/bin/setpriv", "--pdeathsig", part.orphan_signal, "--")
+    command = logs.into(
+        settings.log_of(part.name), (*until_orphan, *part.run_by, *part.command)
+    )
     return {
         "WHAT": part.what,
         "NAME": part.name,
-        "ORPHAN_SIGNAL": part.orphan_signal,
-        "COMMAND": _escape(shlex.join(str(word) for word in (*part.run_by, *part.command))),
+        "COMMAND": _escape(shlex.join(str(word) for word in command)),
         "ENVIRONMENT": ",".join(
             f'{name}="{_escape(str(value))}"' for name, value in environment.items()
         ),
         "STOP_S_MAX": part.stop_s_max,
         "STOP_AS_GROUP": "true" if part.stop_as_group else "false",
-        "LOG": settings.log,
     }
 
 

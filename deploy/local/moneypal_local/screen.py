@@ -44,7 +44,7 @@ class Screen:
         self.line(f"  {'part':<10}{'address':<18}{'what':<28}log")
         mapper, broker, *services, gateway = parts
         for part in (gateway, *services, broker, mapper):
-            log = short(settings.log / f"{part.name}.log")
+            log = short(settings.log_of(part.name))
             self.line(f"  {part.name:<10}{settings.address_of(part.name):<18}{part.what:<28}{log}")
         self.line()
         var = short(settings.var)

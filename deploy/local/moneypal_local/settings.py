@@ -59,6 +59,9 @@ class Settings:
     def log(self):
         return self.var / "log"
 
+    def log_of(self, part_name):
+        return self.log / f"{part_name}.log"
+
     @property
     def run(self):
         return self.var / "run"

@@ -7,7 +7,7 @@ import socket
 import time
 import xmlrpc.client
 
-from . import files, supervisor
+from . import files, logs, supervisor
 from .parts import all_parts, missing_programs
 from .screen import Screen, last_line, short
 from .settings import PORT_OFFSETS, Refused
@@ -59,6 +59,7 @@ class System:
         self.stop = stop
         self.parts = all_parts(settings)
         self.supervisor = supervisor.Supervisor(settings)
+        self.logs = logs.Logs(settings, self.parts, screen)
         self.seen = {}
         self.tried_at = {}
 
@@ -76,12 +77,13 @@ class System:
         return True
 
     def watch(self):
-        """Until it is asked to stop: tells of parts that died, and starts those given up."""
+        """Until it is asked to stop: tells of parts that died, starts those given up, rotates logs."""
         while not self.stop.asked:
             time.sleep(WATCH_S)
             if self.supervisor.is_gone():
                 raise Refused("supervisord ended unexpectedly, and everything with it.")
             supervisor.end_orphans(self.supervisor.process.pid)
+            self.logs.rotate()
             states = self.supervisor.states()
             for part in self.parts:
                 self._tell_change(part, self.seen[part.name], states[part.name])
@@ -116,13 +118,13 @@ class System:
         return False
 
     def _did_not_start(self, part, reason):
-        log = self.settings.log / f"{part.name}.log"
+        log = self.settings.log_of(part.name)
         line = last_line(log)
         said = f", whose last line is: {line}" if line else " (empty)"
         return f"{part.name} does not start ({reason}); its log is {short(log)}{said}"
 
     def _tell_change(self, part, before, now):
-        log = short(self.settings.log / f"{part.name}.log")
+        log = short(self.settings.log_of(part.name))
         if now["statename"] == "FATAL":
             self._try_again(part, log)
         elif now["pid"] != before["pid"] and now["pid"] != 0:

@@ -1,0 +1,64 @@
+"""The parts' logs: each part writes its own, and none grows for ever.
+
+Nothing stands between a part and its file: copied line by line by the process manager, the logs of a
+busy system took a tenth of the processor, and a part waited when the copying did.
+"""
+
+import os
+import shutil
+
+from .screen import short
+
+BYTES_MAX = 10 * 1000 * 1000
+KEPT = 3
+# Appended, so that the file may be cut while it is open.
+_INTO_FILE = ("/bin/sh", "-c", 'exec "$@" >>"$0" 2>&1')
+
+
+def into(path, command):
+    """The command, with whatever it says appended to the file."""
+    return (*_INTO_FILE, path, *command)
+
+
+class Logs:
+    """Moves what a full log holds to NAME.log.1, and so on to NAME.log.3.
+
+    A line that is written between the end of the copying and the cutting, some microseconds, is lost.
+    """
+
+    def __init__(self, settings, parts, screen):
+        self.paths = [settings.log_of(part.name) for part in parts]
+        self.screen = screen
+        self.failed = set()
+
+    def rotate(self):
+        for path in self.paths:
+            try:
+                if path.stat().st_size > BYTES_MAX:
+                    _rotate(path)
+                self.failed.discard(path)
+            except FileNotFoundError:
+                continue  # of a part that has not begun
+            except OSError as error:
+                if path not in self.failed:  # said once; tried again until it works
+                    self.screen.notice(f"{short(path)} cannot be rotated: {error.strerror}")
+                self.failed.add(path)
+
+
+def _rotate(path):
+    copied = _kept(path, "new")
+    try:
+        with open(path, "rb") as full, open(copied, "wb") as copy:
+            shutil.copyfileobj(full, copy)  # up to what is its end by then
+            os.truncate(path, 0)
+    except OSError:
+        copied.unlink(missing_ok=True)
+        raise
+    for number in range(KEPT, 1, -1):
+        if _kept(path, number - 1).exists():
+            _kept(path, number - 1).replace(_kept(path, number))
+    copied.replace(_kept(path, 1))
+
+
+def _kept(path, number):
+    return path.with_name(f"{path.name}.{number}")
