@@ -53,6 +53,7 @@ struct overload {
 
 	char request[REQUEST_BYTES_MAX];
 	size_t request_len;
+	bool has_ids;
 	int epoll_fd;
 	struct connection *connections;
 	unsigned *idle; /* numbers of those that are not busy, open or not */
@@ -126,10 +127,12 @@ static void send_rest(struct overload *load, struct connection *connection)
 
 static void fill_in_ids(struct overload *load, struct connection *connection)
 {
-	struct mp_id id = mp_id_new(mp_clock_ms());
 	char *at = connection->request;
 
 	memcpy(connection->request, load->request, load->request_len + 1);
+	if (!load->has_ids)
+		return;
+	struct mp_id id = mp_id_new(mp_clock_ms());
 	while ((at = strstr(at, NIL_ID)) != NULL)
 		memcpy(at, id.text, sizeof(NIL_ID) - 1);
 }
@@ -319,6 +322,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	load.request_len = fread(load.request, 1, sizeof(load.request) - 1, stdin);
+	load.has_ids = strstr(load.request, NIL_ID) != NULL;
 	load.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	load.connections = calloc((size_t)load.connections_count, sizeof(*load.connections));
 	load.idle = calloc((size_t)load.connections_count, sizeof(*load.idle));
