@@ -15,6 +15,8 @@
 #define LOCKING "locking"
 #define BUSY_TRIES_MAX 10 /* the last visit's end may take a moment to get around */
 #define BUSY_PAUSE_MS 200
+#define GIVEN_BACK_TRIES_MAX 100
+#define GIVEN_BACK_PAUSE_MS 20
 
 /* Letters that came in while a confirm was awaited wait here, in their order. */
 struct arrived {
@@ -89,15 +91,15 @@ static enum mp_rc lock(struct visit *visit)
 	return mp_amqp_check_rpc(&visit->amqp, LOCKING, amqp_get_rpc_reply(visit->amqp.state));
 }
 
-static enum mp_rc count_letters(struct visit *visit)
+static enum mp_rc count_letters(struct visit *visit, amqp_channel_t channel, size_t *out_count)
 {
-	amqp_queue_declare_ok_t *declared = amqp_queue_declare(visit->amqp.state, MP_AMQP_CONSUMING,
+	amqp_queue_declare_ok_t *declared = amqp_queue_declare(visit->amqp.state, channel,
 		amqp_cstring_bytes(visit->dead_queue), 1, 0, 0, 0, amqp_empty_table);
 	enum mp_rc rc = mp_amqp_check_rpc(
 		&visit->amqp, "counting letters", amqp_get_rpc_reply(visit->amqp.state));
 
 	if (rc == MP_OK && declared != NULL)
-		visit->count.waiting = declared->message_count;
+		*out_count = declared->message_count;
 	return rc;
 }
 
@@ -116,7 +118,7 @@ static enum mp_rc set_up(void *ctx)
 	if (rc == MP_OK)
 		rc = lock(visit);
 	if (rc == MP_OK)
-		rc = count_letters(visit);
+		rc = count_letters(visit, MP_AMQP_CONSUMING, &visit->count.waiting);
 	if (rc != MP_OK)
 		return rc;
 	(void)amqp_basic_qos(amqp->state, MP_AMQP_CONSUMING, 0, MP_DEAD_VISIT_MAX, 0);
@@ -249,6 +251,25 @@ static enum mp_rc visit_all(struct visit *visit, mp_dead_visitor visitor, void *
 	return rc;
 }
 
+/*
+ * Gives back what was kept, in its order, and waits until the broker counts it again: the next
+ * visitor counts first, and would take what it is told for all. The lock is held until then.
+ */
+static void give_back(struct visit *visit)
+{
+	size_t kept = visit->count.waiting - visit->count.replayed - visit->count.dropped;
+	size_t counted = 0;
+	enum mp_rc rc = mp_amqp_check_rpc(&visit->amqp, "giving back",
+		amqp_channel_close(visit->amqp.state, MP_AMQP_CONSUMING, AMQP_REPLY_SUCCESS));
+
+	for (int i = 0; rc == MP_OK && i < GIVEN_BACK_TRIES_MAX; i++) {
+		rc = count_letters(visit, MP_AMQP_PUBLISHING, &counted);
+		if (rc == MP_OK && counted >= kept)
+			return;
+		sleep_ms(GIVEN_BACK_PAUSE_MS);
+	}
+}
+
 static enum mp_rc open_visit(struct visit *visit, const char *amqp_url, const char *queue)
 {
 	memset(visit, 0, sizeof(*visit));
@@ -287,10 +308,12 @@ enum mp_rc mp_dead_visit(const char *amqp_url, const char *queue, mp_dead_visito
 		rc = begin(&visit);
 	if (rc == MP_OK)
 		rc = visit_all(&visit, visitor, ctx);
-	if (rc != MP_OK)
+	if (rc == MP_OK)
+		give_back(&visit);
+	else
 		say_why(&visit, rc, reterr);
 	*out_count = visit.count;
-	mp_amqp_done(&visit.amqp); /* gives back what was kept, in its order */
+	mp_amqp_done(&visit.amqp); /* after a failure it is this that gives back */
 	while (visit.first != NULL)
 		free_arrived(take_first(&visit));
 	return rc;
