@@ -84,7 +84,7 @@ static enum mp_rc open_stripe(char reterr[256])
 	if (rc == MP_INVALID)
 		return mp_service_because(rc,
 			"STRIPE_SECRET_KEY must begin with sk_test_, sk_live_, rk_test_ or "
-			"rk_live_.",
+			"rk_live_, and be of letters, digits and _ alone.",
 			reterr);
 	if (rc == MP_OK)
 		parts.app.stripe = stripe_client_calls(parts.stripe);

@@ -52,21 +52,23 @@ static void count_work(struct payment_app *app, const struct payment_work *work)
 {
 	const struct payment *p = &work->payment;
 
-	if (work->from != p->state)
-		mp_metric_add(app->transitions[p->state], 1);
-	if (work->alarm != ALARM_NONE)
-		payment_alarm(app, p, work->alarm);
-	if (work->from != p->state)
-		mp_log(MP_LOG_DEBUG, "payment_state", MP_TEXT("payment", p->id.text),
-			MP_TEXT("state", payment_state_name(p->state)),
-			MP_INT("attempt", p->attempt));
+	if (work->from == p->state)
+		return;
+	mp_metric_add(app->transitions[p->state], 1);
+	mp_log(MP_LOG_DEBUG, "payment_state", MP_TEXT("payment", p->id.text),
+		MP_TEXT("state", payment_state_name(p->state)), MP_INT("attempt", p->attempt));
 }
 
 enum mp_rc payment_commit(struct payment_app *app, struct payment_work *const *works, size_t count,
 	const struct mp_idempotency *key, int64_t key_expires_at_s, struct mp_arena *arena)
 {
 	enum mp_rc rc = payment_db_commit(&app->db, works, count, key, key_expires_at_s, arena);
-	for (size_t i = 0; rc == MP_OK && i < count; i++) {
+	for (size_t i = 0; i < count; i++) {
+		bool perhaps_written = rc == MP_OK || rc == MP_UNKNOWN;
+		if (perhaps_written && works[i]->alarm != ALARM_NONE)
+			payment_alarm(app, &works[i]->payment, works[i]->alarm);
+		if (rc != MP_OK)
+			continue;
 		count_work(app, works[i]);
 		live_changed(app->live, &works[i]->payment.id);
 	}

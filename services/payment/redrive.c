@@ -224,8 +224,6 @@ static struct mp_due_result give_to_person(struct payment_app *app, const struct
 		return (struct mp_due_result){.done = true};
 	}
 	enum mp_rc rc = provider_tell(app, &payment->id, &input, now_ms, arena, &now);
-	if (rc == MP_UNKNOWN) /* it may be in review now: rather two alarms than none */
-		payment_alarm(app, payment, ALARM_UNANSWERED);
 	if (rc != MP_OK || now.state != PAYMENT_REVIEW)
 		return provider_later(attempts, now_ms); /* or it moved on meanwhile */
 	return (struct mp_due_result){.done = true};
@@ -267,6 +265,14 @@ static struct mp_due_result drive(struct payment_app *app, const struct payment 
 	return result;
 }
 
+/* Raised once it is not enough: with the process, or before it could, the alarm may be gone. */
+static void alarm_again(struct payment_app *app, const struct payment *payment)
+{
+	bool unanswered = machine_answered_in(payment) != payment->state;
+
+	payment_alarm(app, payment, unanswered ? ALARM_UNANSWERED : ALARM_MISMATCH);
+}
+
 struct mp_due_result payment_redrive_due(
 	void *ctx, struct mp_arena *arena, const struct mp_id *id, int64_t attempts, int64_t now_ms)
 {
@@ -282,9 +288,17 @@ struct mp_due_result payment_redrive_due(
 		return provider_later(attempts, now_ms);
 	}
 	payment_follow_trace(&payment);
+	struct mp_due_result result = {.done = true};
 	enum redrive redrive = machine_redrive(&payment);
-	if (redrive == REDRIVE_NOTHING)
-		return (struct mp_due_result){.done = true};
-	mp_metric_add(app->redrives, 1);
-	return drive(app, &payment, redrive, attempts, now_ms, arena);
+	if (redrive != REDRIVE_NOTHING) {
+		mp_metric_add(app->redrives, 1);
+		result = drive(app, &payment, redrive, attempts, now_ms, arena);
+	}
+	if (payment.state == PAYMENT_REVIEW) {
+		alarm_again(app, &payment);
+		if (result.done)
+			result = (struct mp_due_result){.again_at_ms = next_redrive_ms(
+							app, &payment, false, attempts, now_ms)};
+	}
+	return result;
 }

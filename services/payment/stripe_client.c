@@ -221,6 +221,8 @@ static enum mp_rc call(struct stripe_client *client, const char *method, const c
 	};
 
 	enum mp_rc rc = mp_http_call(client->http, &request, arena, out_answer);
+	if (rc == MP_INVALID)
+		rc = MP_BUG; /* not sent: it is not the provider that refuses */
 	if (rc == MP_OK)
 		rc = status_rc(out_answer->status);
 	mp_metric_add(rc == MP_OK	       ? client->calls_answered
@@ -280,25 +282,42 @@ static void write_order(
 	form_add_int(form, arena, "expires_at", order->expires_at_s);
 }
 
+/* An order with other words was sent under the key: before a restore, or with other settings. */
+static bool is_of_another_order(const struct mp_http_answer *answer)
+{
+	const char *type = "";
+	json_t *json = NULL;
+	char ignored[160];
+
+	if (answer->status != 400 ||
+		mp_json_parse(answer->body, answer->body_len, &json, ignored) != MP_OK)
+		return false;
+	(void)json_unpack(json, "{s:{s?s}}", "error", "type", &type);
+	bool is_another = strcmp(type, "idempotency_error") == 0;
+	json_decref(json);
+	return is_another;
+}
+
 /*
- * Stripe keeps a 500 under its Idempotency-Key and repeats it for a day: then the order goes under
- * the next key. Which they are follows from the first, so that the key under which a session was
- * made is found again. A 500 that is new may have made one: it is asked for again first.
+ * For a day Stripe keeps under an Idempotency-Key which order it was, and its answer, also a 500:
+ * what is no answer to this order goes under the next key. Which they are follows from the first, so
+ * that the key under which a session was made is found again. A 500 that is new may have made one:
+ * it is asked for again first.
  */
 static enum mp_rc send_order(struct stripe_client *client, const char *first_key,
 	const struct mp_buf *form, struct mp_arena *arena, struct mp_http_answer *out_answer)
 {
 	const char *key = first_key;
-	enum mp_rc rc = MP_UNKNOWN;
 
 	for (int i = 2; key != NULL && i <= KEYS_MAX + 1; i++) {
 		*out_answer = (struct mp_http_answer){.status = 0};
-		rc = call(client, "POST", "/v1/checkout/sessions", key, form, arena, out_answer);
-		if (out_answer->status < 500 || !out_answer->replayed)
+		enum mp_rc rc = call(client, "POST", "/v1/checkout/sessions", key, form, arena, out_answer);
+		bool is_kept_failure = out_answer->status >= 500 && out_answer->replayed;
+		if (!is_kept_failure && !is_of_another_order(out_answer))
 			return rc;
 		key = mp_arena_printf(arena, "%s-%d", first_key, i);
 	}
-	return key == NULL ? MP_NOMEM : rc;
+	return key == NULL ? MP_NOMEM : MP_UNKNOWN;
 }
 
 static enum mp_rc stripe_create(void *ctx, const struct stripe_order *order, struct mp_arena *arena,
@@ -495,7 +514,7 @@ enum mp_rc stripe_client_open(
 		.timeout_ms = config->timeout_ms,
 	};
 
-	if (live == test)
+	if (live == test || !stripe_is_id(key))
 		return MP_INVALID;
 	struct stripe_client *client = calloc(1, sizeof(*client));
 	if (client == NULL)

@@ -109,7 +109,7 @@ struct stripe_client_config {
 	long timeout_ms;
 };
 
-/* MP_INVALID: a key of neither mode. */
+/* MP_INVALID: a key of neither mode, or with characters that no key has. */
 enum mp_rc stripe_client_open(
 	const struct stripe_client_config *config, struct stripe_client **out_client) MP_MUST_CHECK;
 void stripe_client_close(struct stripe_client *client);

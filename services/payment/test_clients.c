@@ -25,6 +25,9 @@
 	"{\"error\":{\"type\":\"invalid_request_error\",\"code\":\"code_1\",\"message\":\"" text   \
 	"\"}}"
 
+#define OTHER_ORDER                                                                                \
+	"{\"error\":{\"type\":\"idempotency_error\",\"message\":\"Try using a key other than that.\"}}"
+
 /* What the server says next, and what it was asked; one call at a time. */
 static struct {
 	unsigned status;
@@ -35,6 +38,7 @@ static struct {
 	char asked_key[128];
 	char asked_version[64];
 	int kept_failures; /* how many answers are 500, as kept under their keys */
+	int other_orders;  /* how many keys are known for another order */
 	atomic_int calls;
 	unsigned token_status;
 	unsigned first_status; /* for the next call alone; 0: status */
@@ -54,6 +58,7 @@ static enum mp_rc answer(struct mp_request *req, struct mp_response *res, void *
 {
 	size_t len = 0;
 	const char *body = mp_request_body(req, &len);
+	const char *says_body = server_says.body;
 	unsigned status =
 		server_says.first_status != 0 ? server_says.first_status : server_says.status;
 
@@ -66,6 +71,10 @@ static enum mp_rc answer(struct mp_request *req, struct mp_response *res, void *
 		status = 500;
 		if (mp_response_header(res, "Idempotent-Replayed", "true") != MP_OK)
 			return MP_NOMEM;
+	} else if (server_says.other_orders > 0) {
+		server_says.other_orders--;
+		status = 400;
+		says_body = OTHER_ORDER;
 	}
 	keep(server_says.asked_path, sizeof(server_says.asked_path), id);
 	keep(server_says.asked_body, sizeof(server_says.asked_body), len > 0 ? body : "");
@@ -76,7 +85,7 @@ static enum mp_rc answer(struct mp_request *req, struct mp_response *res, void *
 	keep(server_says.asked_version, sizeof(server_says.asked_version),
 		mp_request_header(req, "Stripe-Version"));
 	return mp_response_body(
-		res, status, "application/json", server_says.body, strlen(server_says.body));
+		res, status, "application/json", says_body, strlen(says_body));
 }
 
 static enum mp_rc give_token(struct mp_request *req, struct mp_response *res, void *ctx)
@@ -114,6 +123,7 @@ static void says(unsigned status, const char *body)
 	server_says.body = body;
 	server_says.first_status = 0;
 	server_says.kept_failures = 0;
+	server_says.other_orders = 0;
 	server_says.token_status = 200;
 	atomic_store(&server_says.calls, 0);
 }
@@ -290,6 +300,25 @@ static void a_failure_that_stripe_keeps_is_left_by_another_key(void **state)
 	stripe_client_close(client);
 }
 
+static void a_key_that_is_known_for_another_order_is_left(void **state)
+{
+	struct stripe_client *client = open_stripe(base_url);
+	struct stripe stripe = stripe_client_calls(client);
+	struct stripe_session session;
+	char reason[160] = "";
+
+	(void)state;
+	says(200, SESSION);
+	server_says.kept_failures = 1;
+	server_says.other_orders = 2;
+	assert_int_equal(stripe.create(stripe.ctx, &order, arena, &session, reason), MP_OK);
+	assert_string_equal(server_says.asked_key, ID "-2-4");
+	server_says.other_orders = 1000;
+	assert_int_equal(stripe.create(stripe.ctx, &order, arena, &session, reason), MP_UNKNOWN);
+	assert_string_equal(reason, ""); /* nobody refused it */
+	stripe_client_close(client);
+}
+
 static void a_payment_intent_says_whether_money_may_come(void **state)
 {
 	struct stripe_client *client = open_stripe(base_url);
@@ -328,11 +357,12 @@ static void ids_that_are_none_are_not_asked_for(void **state)
 	stripe_client_close(client);
 }
 
-static void nobody_there_is_unavailable_and_a_key_of_no_mode_is_refused(void **state)
+static void nobody_there_is_unavailable_and_a_key_that_is_none_is_refused(void **state)
 {
+	static const char *const keys[] = {
+		"pk_test", "sk_test", "sk_test_a\r", "sk_test_a ", "sk_live_a b"};
 	struct stripe_client *client = open_stripe("http://127.0.0.1:1");
 	struct stripe stripe = stripe_client_calls(client);
-	const struct stripe_client_config config = {.api_base = base_url, .secret_key = "pk_test"};
 	struct stripe_session s;
 	char reason[160];
 
@@ -340,8 +370,12 @@ static void nobody_there_is_unavailable_and_a_key_of_no_mode_is_refused(void **s
 	assert_int_equal(stripe.create(stripe.ctx, &order, arena, &s, reason), MP_UNAVAILABLE);
 	stripe_client_close(client);
 	client = NULL;
-	assert_int_equal(stripe_client_open(&config, &client), MP_INVALID);
-	assert_null(client);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const struct stripe_client_config config = {
+			.api_base = base_url, .secret_key = keys[i]};
+		assert_int_equal(stripe_client_open(&config, &client), MP_INVALID);
+		assert_null(client);
+	}
 }
 
 /* --- users --- */
@@ -454,9 +488,10 @@ int main(void)
 		cmocka_unit_test(every_answer_has_one_meaning),
 		cmocka_unit_test(a_refusal_says_why_in_words_for_people),
 		cmocka_unit_test(a_failure_that_stripe_keeps_is_left_by_another_key),
+		cmocka_unit_test(a_key_that_is_known_for_another_order_is_left),
 		cmocka_unit_test(a_payment_intent_says_whether_money_may_come),
 		cmocka_unit_test(ids_that_are_none_are_not_asked_for),
-		cmocka_unit_test(nobody_there_is_unavailable_and_a_key_of_no_mode_is_refused),
+		cmocka_unit_test(nobody_there_is_unavailable_and_a_key_that_is_none_is_refused),
 		cmocka_unit_test(users_are_looked_up_once),
 		cmocka_unit_test(trouble_with_users_is_unavailable),
 	};

@@ -64,9 +64,8 @@ static void an_order_that_billing_never_answers_comes_to_a_person_once(void **st
 	assert_state(f, &p.id, PAYMENT_REVIEW);
 	assert_int_equal(mp_metric_value(f->app.alarms[ALARM_UNANSWERED]) - alarms, 1);
 	size_t events = fixture_events(f, NULL, &p.id);
-	assert_true(redrive_in_vain(f, &p.id).done); /* no more dead letters */
-	assert_int_equal(fixture_events(f, NULL, &p.id), events);
-	assert_int_equal(mp_metric_value(f->app.alarms[ALARM_UNANSWERED]) - alarms, 1);
+	assert_false(redrive_in_vain(f, &p.id).done);
+	assert_int_equal(fixture_events(f, NULL, &p.id), events); /* no more dead letters */
 
 	/* A person may ask for it, and billing's answer counts as ever. */
 	must(payment_redrive_asked(&f->app, &p.id, f->now_ms, f->arena, &told));
@@ -92,8 +91,8 @@ static void what_billing_was_told_in_vain_is_not_told_again_as_late_money(void *
 	assert_state(f, &p.id, PAYMENT_REVIEW);
 	assert_int_equal(fixture_get(f, &p.id).captures_unsettled, 1);
 	mp_test_erase(f->store, f->arena, "OUTBOX#");
-	assert_true(fixture_redrive(f, &p.id).done); /* another row of it */
-	assert_true(redrive_in_vain(f, &p.id).done);
+	assert_false(fixture_redrive(f, &p.id).done);
+	assert_false(redrive_in_vain(f, &p.id).done);
 	assert_int_equal(fixture_events(f, NULL, &p.id), 0);
 	assert_int_equal(mp_metric_value(f->app.alarms[ALARM_NOT_CREDITED]) - alarms, 0);
 }
@@ -350,6 +349,38 @@ static void late_money_is_told_before_anybody_is_called(void **state)
 	assert_int_equal(mp_metric_value(f->app.alarms[ALARM_NOT_CREDITED]) - alarms, 1);
 }
 
+static void an_alarm_is_raised_again_while_it_is_in_review(void **state)
+{
+	struct fixture *f = *state;
+	int64_t unanswered = mp_metric_value(f->app.alarms[ALARM_UNANSWERED]);
+	int64_t mismatch = mp_metric_value(f->app.alarms[ALARM_MISMATCH]);
+	struct payment p = fixture_pay(f, 5000, PAYMENT_FROM_WALLET);
+	struct payment q = fixture_top_up(f, 5000);
+	struct payment closed;
+
+	assert_true(redrive_in_vain(f, &p.id).done); /* a new row of it was written with the review */
+	fixture_session(f, &q.id, 1)->amount++;
+	fixture_pay_at_page(f, &q.id, 1);
+	assert_state(f, &q.id, PAYMENT_REVIEW);
+	f->now_ms += 2 * f->app.rules.redrive_ms;
+	assert_true(fixture_due(f, "payment", &p.id) > 0);
+	assert_true(fixture_due(f, "payment", &q.id) > 0);
+	for (int i = 2; i < 5; i++) {
+		struct mp_due_result again = fixture_redrive(f, &p.id);
+		assert_false(again.done);
+		assert_true(again.again_at_ms <= f->now_ms + 600000);
+		assert_false(fixture_redrive(f, &q.id).done);
+		assert_int_equal(
+			mp_metric_value(f->app.alarms[ALARM_UNANSWERED]) - unanswered, i);
+		assert_int_equal(mp_metric_value(f->app.alarms[ALARM_MISMATCH]) - mismatch, i);
+	}
+	must(fixture_settled(f, &p.id, 1));
+	must(payment_close(&f->app, &q.id, f->now_ms, f->arena, &closed));
+	assert_true(fixture_redrive(f, &p.id).done);
+	assert_true(fixture_redrive(f, &q.id).done);
+	assert_int_equal(mp_metric_value(f->app.alarms[ALARM_UNANSWERED]) - unanswered, 4);
+}
+
 /* A failure that the provider kept may have made a session that nobody was shown. */
 static void that_another_session_of_an_attempt_expires_says_nothing(void **state)
 {
@@ -377,7 +408,6 @@ static void money_that_comes_while_it_is_looked_into_is_told_again(void **state)
 {
 	struct fixture *f = *state;
 	struct payment p = gone_on_without_its_bank_transfer(f);
-	int64_t unanswered = mp_metric_value(f->app.alarms[ALARM_UNANSWERED]);
 	int64_t not_credited = mp_metric_value(f->app.alarms[ALARM_NOT_CREDITED]);
 
 	assert_false(redrive_in_vain(f, &p.id).done); /* its money may still come */
@@ -390,8 +420,7 @@ static void money_that_comes_while_it_is_looked_into_is_told_again(void **state)
 	assert_int_equal(fixture_events(f, "payment.captured", &p.id), 1);
 	assert_int_equal(fixture_events(f, NULL, &p.id), 1); /* not what was told in vain */
 
-	assert_true(redrive_in_vain(f, &p.id).done);
-	assert_int_equal(mp_metric_value(f->app.alarms[ALARM_UNANSWERED]) - unanswered, 1);
+	assert_false(redrive_in_vain(f, &p.id).done);
 	assert_int_equal(mp_metric_value(f->app.alarms[ALARM_NOT_CREDITED]) - not_credited, 1);
 }
 
@@ -446,6 +475,7 @@ int main(void)
 		CASE(late_money_is_told_before_anybody_is_called),
 		CASE(that_another_session_of_an_attempt_expires_says_nothing),
 		CASE(money_that_comes_while_it_is_looked_into_is_told_again),
+		CASE(an_alarm_is_raised_again_while_it_is_in_review),
 		CASE(who_asks_for_it_has_the_provider_asked_too),
 	};
 

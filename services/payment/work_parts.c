@@ -130,11 +130,9 @@ void work_enter(struct payment_work *work, enum payment_state state)
 	work->payment.state = state;
 	work->payment.state_at_ms = work->now_ms;
 	work->changed = true;
-	/*
-	 * The re-drive that there is may have slowed down while it waited for the payer; while it
-	 * was looked into there is none.
-	 */
-	if (state == PAYMENT_SETTLING || state == PAYMENT_CLOSING || was_reviewed)
+	/* The re-drive that there is may have slowed down while it waited for a person. */
+	if (state == PAYMENT_SETTLING || state == PAYMENT_CLOSING || state == PAYMENT_REVIEW ||
+		was_reviewed)
 		work_want_redrive(work);
 }
 

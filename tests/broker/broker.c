@@ -103,25 +103,6 @@ long queue_length(const char *queue)
 	return length;
 }
 
-void queue_purge_all(void)
-{
-	struct mp_publisher *publisher = NULL;
-	struct look look;
-	char dead[64];
-
-	assert_int_equal(mp_publisher_open(broker_url(), NULL, &publisher), MP_OK);
-	mp_publisher_idle(publisher, 1); /* declares what is not there yet */
-	mp_publisher_close(publisher);
-	look_open(&look);
-	for (size_t i = 0; i < mp_queues_count; i++) {
-		assert_non_null(amqp_queue_purge(look.state, 1, amqp_cstring_bytes(mp_queues[i])));
-		assert_int_equal(
-			mp_text_format(dead, sizeof(dead), "%s.dead", mp_queues[i]), MP_OK);
-		assert_non_null(amqp_queue_purge(look.state, 1, amqp_cstring_bytes(dead)));
-	}
-	look_close(&look);
-}
-
 static void copy_bytes(char *out, size_t out_size, amqp_bytes_t bytes)
 {
 	assert_true(bytes.len < out_size);
@@ -400,4 +381,59 @@ bool record_wait_acked(struct record *record, unsigned ids, int timeout_ms)
 		sleep_ms(10);
 	while (record_acked(record) < ids && mp_clock_mono_ms() < deadline_ms);
 	return record_acked(record) >= ids;
+}
+
+/* --- consumers --- */
+
+#define CONSUMERS_MAX 2
+
+static struct mp_consumer *consumers[CONSUMERS_MAX];
+
+struct mp_consumer *consumer_open(struct record *record, const struct mp_sink *sink)
+{
+	struct mp_consumer **place = consumers;
+
+	while (place < consumers + CONSUMERS_MAX && *place != NULL)
+		place++;
+	assert_true(place < consumers + CONSUMERS_MAX);
+	assert_int_equal(mp_consumer_open(broker_url(), MP_QUEUE_BILLING, record_handle, record,
+				 sink, place),
+		MP_OK);
+	return *place;
+}
+
+void consumer_close(struct mp_consumer *consumer)
+{
+	for (size_t i = 0; i < CONSUMERS_MAX; i++) {
+		if (consumers[i] == consumer)
+			consumers[i] = NULL;
+	}
+	mp_consumer_close(consumer);
+}
+
+static void purge_queues(void)
+{
+	struct mp_publisher *publisher = NULL;
+	struct look look;
+	char dead[64];
+
+	assert_int_equal(mp_publisher_open(broker_url(), NULL, &publisher), MP_OK);
+	mp_publisher_idle(publisher, 1); /* declares what is not there yet */
+	mp_publisher_close(publisher);
+	look_open(&look);
+	for (size_t i = 0; i < mp_queues_count; i++) {
+		assert_non_null(amqp_queue_purge(look.state, 1, amqp_cstring_bytes(mp_queues[i])));
+		assert_int_equal(
+			mp_text_format(dead, sizeof(dead), "%s.dead", mp_queues[i]), MP_OK);
+		assert_non_null(amqp_queue_purge(look.state, 1, amqp_cstring_bytes(dead)));
+	}
+	look_close(&look);
+}
+
+int purge(void **state)
+{
+	for (size_t i = 0; i < CONSUMERS_MAX; i++)
+		consumer_close(consumers[i]);
+	purge_queues();
+	return 0;
 }

@@ -27,7 +27,6 @@ const char *broker_url(void);
 /* --- a look into queues --- */
 
 long queue_length(const char *queue);
-void queue_purge_all(void); /* the live queues and their dead ones; declares them when absent */
 
 struct letter {
 	char body[4096];
@@ -106,6 +105,17 @@ unsigned record_acked(struct record *record);
 
 /* Waits until so many different ids were acked; false after timeout_ms. */
 bool record_wait_acked(struct record *record, unsigned ids, int timeout_ms);
+
+/* --- consumers of billing's queue --- */
+
+struct mp_consumer *consumer_open(struct record *record, const struct mp_sink *sink);
+void consumer_close(struct mp_consumer *consumer);
+
+/*
+ * Sets a test up: ends the consumers that one that failed has left, and empties the live queues and
+ * their dead ones; declares them when absent.
+ */
+int purge(void **state);
 
 void sleep_ms(long duration_ms);
 

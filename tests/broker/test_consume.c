@@ -12,16 +12,6 @@ static struct mp_publisher *open_publisher(void)
 	return publisher;
 }
 
-static struct mp_consumer *open_consumer(struct record *record, const struct mp_sink *sink)
-{
-	struct mp_consumer *consumer = NULL;
-
-	assert_int_equal(mp_consumer_open(broker_url(), MP_QUEUE_BILLING, record_handle, record,
-				 sink, &consumer),
-		MP_OK);
-	return consumer;
-}
-
 /* Publishes a batch before anyone consumes. */
 static struct batch *published(size_t count)
 {
@@ -51,10 +41,10 @@ static void deliveries_come_in_order_in_batches_and_once(void **state)
 {
 	struct batch *batch = published(1000);
 	struct record *record = record_new(NULL);
-	struct mp_consumer *consumer = open_consumer(record, NULL);
+	struct mp_consumer *consumer = consumer_open(record, NULL);
 
 	assert_true(record_wait_acked(record, 1000, 20000));
-	mp_consumer_close(consumer);
+	consumer_close(consumer);
 	assert_int_equal(record->deliveries, 1000);
 	assert_false(record->out_of_order);
 	assert_true(record->batch_max > 1 && record->batch_max <= MP_DELIVERIES_MAX);
@@ -69,7 +59,7 @@ static void one_delivery_is_not_kept_waiting_for_others(void **state)
 {
 	struct mp_publisher *publisher = open_publisher();
 	struct record *record = record_new(NULL);
-	struct mp_consumer *consumer = open_consumer(record, NULL);
+	struct mp_consumer *consumer = consumer_open(record, NULL);
 	struct batch *batch = batch_new("payment.requested", 20);
 	int64_t total_ms = 0;
 
@@ -84,7 +74,7 @@ static void one_delivery_is_not_kept_waiting_for_others(void **state)
 	print_message("published, confirmed, handled: %lld ms each (polled every 10)\n",
 		(long long)(total_ms / (int64_t)batch->count));
 	assert_true(total_ms / (int64_t)batch->count < 100);
-	mp_consumer_close(consumer);
+	consumer_close(consumer);
 	mp_publisher_close(publisher);
 	record_free(record);
 	batch_free(batch);
@@ -103,11 +93,11 @@ static void held_delivery_comes_again_first_and_alone(void **state)
 	struct batch *batch = published(5);
 	struct record *record = record_new(third_is_held_twice);
 	int64_t started_ms = mp_clock_mono_ms();
-	struct mp_consumer *consumer = open_consumer(record, NULL);
+	struct mp_consumer *consumer = consumer_open(record, NULL);
 
 	assert_true(record_wait_acked(record, 5, 10000));
 	assert_true(mp_clock_mono_ms() - started_ms >= 300); /* pauses of 0.1 and 0.2 s */
-	mp_consumer_close(consumer);
+	consumer_close(consumer);
 	for (size_t i = 0; i < 5; i++)
 		assert_int_equal(record_calls(record, &batch->ids[i]), i == 2 ? 3 : 1);
 	assert_non_null(strstr(record->last_sizes, "1 1 "));
@@ -127,7 +117,7 @@ static void nothing_new_is_handled_while_deliveries_are_held(void **state)
 	struct mp_publisher *publisher = open_publisher();
 	struct batch *first = published(3);
 	struct record *record = record_new(always_held);
-	struct mp_consumer *consumer = open_consumer(record, NULL);
+	struct mp_consumer *consumer = consumer_open(record, NULL);
 	struct batch *second = batch_new("payment.requested", 200);
 
 	sleep_ms(500);
@@ -142,7 +132,7 @@ static void nothing_new_is_handled_while_deliveries_are_held(void **state)
 	assert_true(batches >= 4 && batches <= 6); /* at 0, 0.1, 0.3, 0.7, 1.5 s and so on */
 
 	assert_true(record_wait_acked(record, 203, 20000));
-	mp_consumer_close(consumer);
+	consumer_close(consumer);
 	assert_left(MP_QUEUE_BILLING, 0);
 	mp_publisher_close(publisher);
 	record_free(record);
@@ -154,11 +144,11 @@ static void held_deliveries_go_back_when_the_consumer_ends(void **state)
 {
 	struct batch *batch = published(150);
 	struct record *record = record_new(always_held);
-	struct mp_consumer *consumer = open_consumer(record, NULL);
+	struct mp_consumer *consumer = consumer_open(record, NULL);
 
 	sleep_ms(1000);
 	int64_t started_ms = mp_clock_mono_ms();
-	mp_consumer_close(consumer);
+	consumer_close(consumer);
 	assert_true(mp_clock_mono_ms() - started_ms < 2000);
 	assert_left(MP_QUEUE_BILLING, 150);
 	record_free(record);
@@ -180,11 +170,11 @@ static void dead_letters_keep_body_and_reason(void **state)
 {
 	struct batch *batch = published(4);
 	struct record *record = record_new(odd_ones_are_dead);
-	struct mp_consumer *consumer = open_consumer(record, NULL);
+	struct mp_consumer *consumer = consumer_open(record, NULL);
 	struct letter letter;
 
 	assert_left(MP_QUEUE_BILLING ".dead", 2);
-	mp_consumer_close(consumer);
+	consumer_close(consumer);
 	assert_left(MP_QUEUE_BILLING, 0);
 	for (size_t i = 1; i < 4; i += 2) {
 		int64_t time_ms = 0;
@@ -217,13 +207,13 @@ static void undecodable_messages_are_dead_and_the_others_go_on(void **state)
 	messages[1].body = "{\"specversion\":\"1.0\"}";
 	messages[1].body_len = strlen(messages[1].body);
 	assert_int_equal(mp_publisher_publish(publisher, messages, 3, 5000), MP_OK);
-	struct mp_consumer *consumer = open_consumer(record, &sink);
+	struct mp_consumer *consumer = consumer_open(record, &sink);
 	assert_true(record_wait_acked(record, 2, 10000));
 	queue_take(MP_QUEUE_BILLING ".dead", &letter);
 	assert_string_equal(letter.body, "{\"specversion\":\"1.0\"}");
 	assert_string_equal(letter.message_id, batch->ids[1].text);
 	assert_non_null(strstr(letter.reason, "id"));
-	mp_consumer_close(consumer);
+	consumer_close(consumer);
 	assert_left(MP_QUEUE_BILLING, 0);
 	assert_int_equal(notes_count(&notes, "delivery_dead"), 1);
 	mp_publisher_close(publisher);
@@ -245,7 +235,7 @@ static void too_large_message_is_a_dead_letter_unread(void **state)
 	messages[0].body = body;
 	messages[0].body_len = sizeof(body);
 	assert_int_equal(mp_publisher_publish(publisher, messages, 2, 5000), MP_OK);
-	struct mp_consumer *consumer = open_consumer(record, NULL);
+	struct mp_consumer *consumer = consumer_open(record, NULL);
 	assert_true(record_wait_acked(record, 1, 10000));
 	queue_take(MP_QUEUE_BILLING ".dead", &letter);
 	assert_int_equal(letter.body_len, sizeof(body));
@@ -255,7 +245,7 @@ static void too_large_message_is_a_dead_letter_unread(void **state)
 	queue_take(MP_QUEUE_BILLING ".dead", &letter);
 	assert_int_equal(letter.body_len, MP_EVENT_BYTES_MAX + 1);
 	assert_string_equal(letter.reason, "x-death: rejected");
-	mp_consumer_close(consumer);
+	consumer_close(consumer);
 	assert_left(MP_QUEUE_BILLING, 0);
 	mp_publisher_close(publisher);
 	record_free(record);
@@ -270,13 +260,13 @@ static void two_consumers_share_a_queue(void **state)
 	record->handler_ms = 5;
 	other->handler_ms = 5;
 	struct mp_consumer *consumers[2] = {
-		open_consumer(record, NULL), open_consumer(other, NULL)};
+		consumer_open(record, NULL), consumer_open(other, NULL)};
 	sleep_ms(1000);
 	struct batch *batch = published(2000);
 	for (int i = 0; i < 400 && record_acked(record) + record_acked(other) < 2000; i++)
 		sleep_ms(25);
-	mp_consumer_close(consumers[0]);
-	mp_consumer_close(consumers[1]);
+	consumer_close(consumers[0]);
+	consumer_close(consumers[1]);
 	assert_int_equal(record->deliveries + other->deliveries, 2000);
 	assert_true(record->deliveries > 100 && other->deliveries > 100);
 	for (size_t i = 0; i < batch->count; i++)
@@ -300,12 +290,6 @@ static void consumer_of_no_queue_of_ours_is_refused(void **state)
 		mp_consumer_open("http://x/", MP_QUEUE_EMAIL, record_handle, NULL, NULL, &consumer),
 		MP_INVALID);
 	assert_null(consumer);
-}
-
-static int purge(void **state)
-{
-	queue_purge_all();
-	return 0;
 }
 
 const struct CMUnitTest consume_tests[] = {

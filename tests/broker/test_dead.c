@@ -44,14 +44,11 @@ static struct batch *buried(size_t count)
 {
 	struct batch *batch = batch_new("payment.requested", count);
 	struct record *record = record_new(all_are_dead);
-	struct mp_consumer *consumer = NULL;
 
 	publish(batch->messages, count);
-	assert_int_equal(mp_consumer_open(broker_url(), MP_QUEUE_BILLING, record_handle, record,
-				 NULL, &consumer),
-		MP_OK);
+	struct mp_consumer *consumer = consumer_open(record, NULL);
 	assert_length(DEAD_QUEUE, (long)count);
-	mp_consumer_close(consumer);
+	consumer_close(consumer);
 	record_free(record);
 	return batch;
 }
@@ -147,15 +144,12 @@ static void all_are_replayed_to_their_queue_alone_and_handled(void **state)
 {
 	struct batch *batch = buried(LETTERS);
 	struct sight sight = {.replay = "*"};
-	struct mp_consumer *consumer = NULL;
 	struct record *record = record_new(NULL);
 
 	assert_int_equal(visit(&sight).replayed, LETTERS);
-	assert_int_equal(mp_consumer_open(broker_url(), MP_QUEUE_BILLING, record_handle, record,
-				 NULL, &consumer),
-		MP_OK);
+	struct mp_consumer *consumer = consumer_open(record, NULL);
 	assert_true(record_wait_acked(record, LETTERS, 20000));
-	mp_consumer_close(consumer);
+	consumer_close(consumer);
 	assert_false(record->out_of_order);
 	assert_length(DEAD_QUEUE, 0);
 	assert_length(MP_QUEUE_BILLING, 0);
@@ -191,17 +185,14 @@ static enum mp_dead_choice replay_unseen(void *ctx, const struct mp_dead_letter 
 static void what_the_broker_buried_says_so_and_what_is_too_large_stays(void **state)
 {
 	struct record *record = record_new(NULL);
-	struct mp_consumer *consumer = NULL;
 	struct mp_dead_count count;
 	char reason[256] = "";
 	char reterr[256];
 
-	assert_int_equal(mp_consumer_open(broker_url(), MP_QUEUE_BILLING, record_handle, record,
-				 NULL, &consumer),
-		MP_OK);
+	struct mp_consumer *consumer = consumer_open(record, NULL);
 	queue_put(MP_EXCHANGE, "payment.requested", MP_EVENT_BYTES_MAX + 1);
 	assert_length(DEAD_QUEUE, 1);
-	mp_consumer_close(consumer);
+	consumer_close(consumer);
 	assert_int_equal(mp_dead_visit(broker_url(), MP_QUEUE_BILLING, replay_unseen, reason,
 				 &count, reterr),
 		MP_OK);
@@ -253,12 +244,6 @@ static void what_cannot_be_reached_is_said(void **state)
 	assert_int_equal(mp_dead_visit(broker_url(), "somebody.else", look, &sight, &count, reterr),
 		MP_INVALID);
 	assert_int_equal(sight.count, 0);
-}
-
-static int purge(void **state)
-{
-	queue_purge_all();
-	return 0;
 }
 
 const struct CMUnitTest dead_tests[] = {

@@ -70,16 +70,13 @@ static void wait_confirmed(struct stream *stream, size_t count)
 static void what_was_confirmed_is_consumed_though_the_broker_is_killed(void **state)
 {
 	struct record *record = record_new(NULL);
-	struct mp_consumer *consumer = NULL;
 	struct notes notes;
 	struct notes consumer_notes;
 	struct mp_sink sink = notes_sink(&consumer_notes);
 	struct stream stream;
 
 	record->handler_ms = 2;
-	assert_int_equal(mp_consumer_open(broker_url(), MP_QUEUE_BILLING, record_handle, record,
-				 &sink, &consumer),
-		MP_OK);
+	struct mp_consumer *consumer = consumer_open(record, &sink);
 	for (int i = 0; i < 100 && notes_count(&consumer_notes, "broker_up") == 0; i++)
 		sleep_ms(50);
 	start_stream(&stream, 10000, &notes);
@@ -92,7 +89,7 @@ static void what_was_confirmed_is_consumed_though_the_broker_is_killed(void **st
 	assert_int_equal(pthread_join(stream.thread, NULL), 0);
 	assert_int_equal(stream.confirmed, 10000);
 	assert_true(record_wait_acked(record, 10000, 60000));
-	mp_consumer_close(consumer);
+	consumer_close(consumer);
 
 	int missing = 0;
 	for (size_t i = 0; i < stream.batch->count; i++)
@@ -115,7 +112,6 @@ static void what_was_confirmed_is_consumed_though_the_broker_is_killed(void **st
 static void broker_that_is_down_at_the_start_is_waited_for(void **state)
 {
 	struct record *record = record_new(NULL);
-	struct mp_consumer *consumer = NULL;
 	struct notes notes;
 	struct notes consumer_notes;
 	struct mp_sink sink = notes_sink(&consumer_notes);
@@ -123,9 +119,7 @@ static void broker_that_is_down_at_the_start_is_waited_for(void **state)
 
 	broker_do("kill");
 	start_stream(&stream, 100, &notes);
-	assert_int_equal(mp_consumer_open(broker_url(), MP_QUEUE_BILLING, record_handle, record,
-				 &sink, &consumer),
-		MP_OK);
+	struct mp_consumer *consumer = consumer_open(record, &sink);
 	sleep_ms(3000);
 	assert_int_equal(notes_count(&notes, "broker_down"), 1);
 	assert_int_equal(notes_count(&consumer_notes, "broker_down"), 1);
@@ -133,7 +127,7 @@ static void broker_that_is_down_at_the_start_is_waited_for(void **state)
 	broker_do("start");
 	assert_int_equal(pthread_join(stream.thread, NULL), 0);
 	assert_true(record_wait_acked(record, 100, 20000));
-	mp_consumer_close(consumer);
+	consumer_close(consumer);
 	record_free(record);
 	batch_free(stream.batch);
 }
@@ -141,15 +135,12 @@ static void broker_that_is_down_at_the_start_is_waited_for(void **state)
 static void consumer_ends_at_once_while_the_broker_is_down(void **state)
 {
 	struct record *record = record_new(NULL);
-	struct mp_consumer *consumer = NULL;
 
 	broker_do("kill");
-	assert_int_equal(mp_consumer_open(broker_url(), MP_QUEUE_BILLING, record_handle, record,
-				 NULL, &consumer),
-		MP_OK);
+	struct mp_consumer *consumer = consumer_open(record, NULL);
 	sleep_ms(2000);
 	int64_t started_ms = mp_clock_mono_ms();
-	mp_consumer_close(consumer);
+	consumer_close(consumer);
 	assert_true(mp_clock_mono_ms() - started_ms < 500);
 	broker_do("start");
 	record_free(record);
@@ -181,12 +172,6 @@ static void silent_broker_leaves_messages_unconfirmed_in_time(void **state)
 	assert_int_equal(batch_confirmed(batch), 10);
 	mp_publisher_close(publisher);
 	batch_free(batch);
-}
-
-static int purge(void **state)
-{
-	queue_purge_all();
-	return 0;
 }
 
 const struct CMUnitTest outage_tests[] = {

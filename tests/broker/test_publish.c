@@ -198,12 +198,6 @@ static void urls_that_are_none_are_refused(void **state)
 	assert_int_equal(wrong, 0);
 }
 
-static int purge(void **state)
-{
-	queue_purge_all();
-	return 0;
-}
-
 const struct CMUnitTest publish_tests[] = {
 	cmocka_unit_test_setup(topology_is_declared_by_everyone_alike, purge),
 	cmocka_unit_test_setup(every_queue_bound_to_a_type_gets_its_events, purge),
