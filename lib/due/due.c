@@ -18,12 +18,14 @@
 #define POLL_MS 1000 /* for rows of other replicas, and of commits that woke nobody */
 #define MOMENT_MS 10 /* between two scans, however often they are asked for */
 #define FULL_SCAN_MS 5000
+#define FAR_SCAN_MS 60000
 #define FLOOR_MARGIN_MS 5000
 #define SCAN_ARENA_BYTES (4 * 1024 * 1024)
 #define WORK_ARENA_BYTES (16 * 1024 * 1024)
 #define TIME_DIGITS 13
-#define TIME_MS_MAX 9999999999999 /* in the year 2286 */
-#define BACKOFF_MS_MAX (3600 * 1000)
+#define TIME_MS_MAX 9999999999999		     /* in the year 2286 */
+#define BACKOFF_MS (MP_DUE_BACKOFF_MS_MAX / 11 * 10) /* the longest, before its jitter */
+#define REST_MS_MAX (15 * 1000)
 
 struct key_text {
 	char pk[KIND_BYTES_MAX + 16];
@@ -56,10 +58,14 @@ struct worker {
  * erased. So most scans begin at a floor: the oldest row that the scan before saw, at most the
  * margin behind now. It is a shortcut, not the truth: every fifth second a scan begins at the
  * start, for rows that were written late, or by others.
+ *
+ * Rows that were written while a clock was ahead lie far in the future once it is right again. Now
+ * and then a scan is for those alone.
  */
 struct mp_due {
 	struct mp_store *store;
 	char kind[KIND_BYTES_MAX];
+	int64_t far_ms;
 	mp_due_handler handler;
 	void *ctx;
 	struct mp_sink sink;
@@ -70,11 +76,15 @@ struct mp_due {
 	bool stop;
 	bool scanning;
 	bool woken;		  /* since the last scan began */
-	int64_t next_scan_ms;	  /* monotonic, like the next two */
+	int64_t next_scan_ms;	  /* monotonic, like the five that follow */
 	int64_t earliest_scan_ms; /* also when woken */
 	int64_t next_full_ms;
+	int64_t next_far_ms;
+	int64_t rest_until_ms; /* nothing is begun before, since rows could not be written */
+	int64_t rest_ms;       /* how long that was the last time; 0: they can */
 	int64_t floors_ms[PARTITIONS]; /* wall clock, like the rows */
-	enum mp_rc told;	       /* the store's last result that the sink heard of */
+	enum mp_rc read_told;	       /* the last result of a scan that the sink heard of */
+	enum mp_rc write_told;	       /* and of a row's write */
 	unsigned broken_told;	       /* rows that are no work; likewise */
 	size_t waiting_next;
 	size_t waiting_end;
@@ -159,12 +169,12 @@ void mp_due_add(struct mp_due *due, struct mp_txn *txn, const struct mp_id *id, 
 
 int64_t mp_due_backoff_ms(int64_t attempts)
 {
-	int64_t pause_ms = BACKOFF_MS_MAX;
+	int64_t pause_ms = BACKOFF_MS;
 	uint32_t dice;
 
 	if (attempts < 0)
 		attempts = 0;
-	if (attempts < 12 && (1000 << attempts) < BACKOFF_MS_MAX)
+	if (attempts < 12 && (1000 << attempts) < BACKOFF_MS)
 		pause_ms = 1000 << attempts;
 	mp_random_bytes(&dice, sizeof(dice));
 	return pause_ms + dice % (pause_ms / 10 + 1);
@@ -173,11 +183,11 @@ int64_t mp_due_backoff_ms(int64_t attempts)
 /* --- looking for what is due --- */
 
 /* Told when it begins, changes or ends well, not at every try. Under the mutex. */
-static void tell(struct mp_due *due, const char *event, enum mp_rc rc)
+static void tell(struct mp_due *due, enum mp_rc *told, const char *event, enum mp_rc rc)
 {
-	if (rc == due->told)
+	if (rc == *told)
 		return;
-	due->told = rc;
+	*told = rc;
 	if (rc != MP_OK)
 		mp_sink_report(&due->sink, event, rc, due->kind);
 }
@@ -190,6 +200,7 @@ struct scan {
 	unsigned broken;
 	bool more; /* a page was full: look again as soon as these are done */
 	bool full; /* from the partitions' starts */
+	bool far;  /* for rows of a clock that was ahead, and no others */
 	int64_t now_ms;
 	int64_t floors_ms[PARTITIONS]; /* where it begins, unless it is full */
 	int64_t oldest_ms[PARTITIONS]; /* of the rows that it saw */
@@ -243,14 +254,15 @@ static enum mp_rc scan_partition(struct mp_due *due, int partition, struct scan 
 	char after[MP_KEY_BYTES_MAX + 1];
 	struct mp_query query = {.pk = pk,
 		.sk_min = scan->full ? NULL : sk_min,
-		.sk_max = sk_max,
+		.sk_max = scan->far ? NULL : sk_max,
 		.limit = PAGE_ROWS};
+	int64_t from_ms = scan->far ? scan->now_ms + due->far_ms : scan->floors_ms[partition];
 	struct mp_page page;
 
 	enum mp_rc rc = mp_text_format(pk, sizeof(pk), "DUE#%s#%02d", due->kind, partition);
 	if (rc == MP_OK)
-		rc = mp_text_format(sk_min, sizeof(sk_min), "%0*lld", TIME_DIGITS,
-			(long long)scan->floors_ms[partition]);
+		rc = mp_text_format(
+			sk_min, sizeof(sk_min), "%0*lld", TIME_DIGITS, (long long)from_ms);
 	if (rc == MP_OK)
 		/* '$' sorts behind '#': up to and with this millisecond */
 		rc = mp_text_format(
@@ -287,7 +299,9 @@ static void begin_scan(struct mp_due *due, struct scan *scan)
 {
 	int64_t mono_ms = mp_clock_mono_ms();
 
-	*scan = (struct scan){.now_ms = mp_clock_ms(), .full = mono_ms >= due->next_full_ms};
+	*scan = (struct scan){.now_ms = mp_clock_ms()};
+	scan->far = due->far_ms != 0 && mono_ms >= due->next_far_ms;
+	scan->full = !scan->far && mono_ms >= due->next_full_ms;
 	for (unsigned i = 0; i < due->threads_started; i++) {
 		if (due->workers[i].busy)
 			scan->busy[scan->busy_count++] = due->workers[i].current;
@@ -299,6 +313,8 @@ static void begin_scan(struct mp_due *due, struct scan *scan)
 	}
 	if (scan->full)
 		due->next_full_ms = mono_ms + FULL_SCAN_MS;
+	if (scan->far)
+		due->next_far_ms = mono_ms + FAR_SCAN_MS;
 	due->scanning = true;
 	due->woken = false;
 }
@@ -308,20 +324,22 @@ static void end_scan(struct mp_due *due, const struct scan *scan, enum mp_rc rc)
 {
 	int64_t mono_ms = mp_clock_mono_ms();
 
-	tell(due, "due_read_failed", rc);
+	tell(due, &due->read_told, "due_read_failed", rc);
 	if (rc == MP_OK && scan->full)
 		tell_broken(due, scan->broken);
 	for (int i = 0; i < PARTITIONS; i++) {
-		/* After a failure only the floor that it began at is sure. */
-		int64_t floor_ms = rc == MP_OK ? scan->oldest_ms[i] : scan->floors_ms[i];
+		/* Of one that failed, or did not look, only the floor that it began at is sure. */
+		bool looked = rc == MP_OK && !scan->far;
+		int64_t floor_ms = looked ? scan->oldest_ms[i] : scan->floors_ms[i];
 		if (floor_ms < due->floors_ms[i])
 			due->floors_ms[i] = floor_ms;
 	}
 	due->waiting_next = 0;
 	due->waiting_end = scan->count;
-	due->next_scan_ms = mono_ms + (rc == MP_OK && scan->more ? 0 : POLL_MS);
+	bool more = rc == MP_OK && (scan->more || scan->far);
+	due->next_scan_ms = mono_ms + (more ? 0 : POLL_MS);
 	/* As soon as a full list is done; otherwise a storm of wakes is one scan in a moment. */
-	due->earliest_scan_ms = mono_ms + (scan->more ? 0 : MOMENT_MS);
+	due->earliest_scan_ms = mono_ms + (more ? 0 : MOMENT_MS);
 	due->scanning = false;
 	pthread_cond_broadcast(&due->changed);
 }
@@ -350,8 +368,12 @@ static enum mp_rc move(
 	struct key_text key;
 	struct mp_txn txn;
 
-	/* Never to the same place, which would be the same row twice in a transaction. */
-	if (again_at_ms <= work->at_ms)
+	/*
+	 * Never to the same place, which would be the same row twice in a transaction; and back
+	 * only what lay in the future of a clock that was ahead.
+	 */
+	bool is_far = work->at_ms > mp_clock_ms();
+	if (again_at_ms == work->at_ms || (again_at_ms < work->at_ms && !is_far))
 		again_at_ms = work->at_ms + 1;
 	if (again_at_ms > TIME_MS_MAX)
 		again_at_ms = TIME_MS_MAX;
@@ -384,6 +406,21 @@ static enum mp_rc work_on(struct worker *worker, const struct work *work, int64_
 	return move(due, work, result.again_at_ms, worker->arena);
 }
 
+/*
+ * A row that could not be written comes again with the next scan, and its work with it, however
+ * often: a mail, a call to the provider. So the pauses grow, for all rows alike. Under the mutex.
+ */
+static void rest(struct mp_due *due, int64_t mono_ms)
+{
+	if (mono_ms < due->rest_until_ms)
+		return; /* another worker's work told it already */
+	due->rest_ms = due->rest_ms == 0 ? POLL_MS : 2 * due->rest_ms;
+	if (due->rest_ms > REST_MS_MAX)
+		due->rest_ms = REST_MS_MAX;
+	due->rest_until_ms = mono_ms + due->rest_ms;
+	due->waiting_next = due->waiting_end;
+}
+
 /* Takes the next piece of work. Called and left under the mutex. */
 static void take_and_work(struct worker *worker)
 {
@@ -400,11 +437,21 @@ static void take_and_work(struct worker *worker)
 
 	pthread_mutex_lock(&due->mutex);
 	worker->busy = false;
-	tell(due, "due_write_failed", rc);
-	if (rc != MP_OK) /* its row is still there: not at once again */
-		due->next_scan_ms = mono_ms + POLL_MS;
-	else if (mono_ms + wait_ms < due->next_scan_ms)
+	tell(due, &due->write_told, "due_write_failed", rc);
+	if (rc != MP_OK) {
+		rest(due, mono_ms);
+		return;
+	}
+	due->rest_ms = 0;
+	if (mono_ms + wait_ms < due->next_scan_ms)
 		due->next_scan_ms = mono_ms + wait_ms;
+}
+
+static long rest_wait_ms(const struct mp_due *due)
+{
+	int64_t wait_ms = due->rest_until_ms - mp_clock_mono_ms();
+
+	return wait_ms > 0 ? (long)wait_ms : 0;
 }
 
 /* How long until a scan may begin; 0: now. Under the mutex. */
@@ -425,9 +472,12 @@ static void *run(void *arg)
 
 	pthread_mutex_lock(&due->mutex);
 	while (!due->stop) {
+		long rest_ms = rest_wait_ms(due);
 		long wait_ms = scan_wait_ms(due);
 
-		if (due->waiting_next < due->waiting_end)
+		if (rest_ms > 0)
+			mp_cond_wait_ms(&due->changed, &due->mutex, rest_ms);
+		else if (due->waiting_next < due->waiting_end)
 			take_and_work(worker);
 		else if (due->scanning) /* whose end is told */
 			mp_cond_wait_ms(&due->changed, &due->mutex, POLL_MS);
@@ -455,6 +505,7 @@ enum mp_rc mp_due_open(const struct mp_due_config *config, struct mp_due **out_d
 	due->handler = config->handler;
 	due->ctx = config->ctx;
 	due->sink = config->sink;
+	due->far_ms = config->far_ms;
 	due->threads = config->threads;
 	due->scan_arena = mp_arena_new(SCAN_ARENA_BYTES);
 	enum mp_rc rc = due->scan_arena != NULL ? MP_OK : MP_NOMEM;

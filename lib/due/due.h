@@ -12,6 +12,8 @@
  * work and says what becomes of the row. Work may run twice (a crash, several replicas), so
  * handlers are idempotent.
  *
+ * While rows cannot be written, nothing is done but once in a pause that grows to 15 s.
+ *
  * Rows: pk DUE#<kind>#<00..07 by id>, sk "<13 digits of milliseconds>#<id>".
  */
 struct mp_due;
@@ -33,6 +35,11 @@ typedef struct mp_due_result (*mp_due_handler)(void *ctx, struct mp_arena *arena
 struct mp_due_config {
 	struct mp_store *store;
 	const char *kind; /* "event", "session": part of the key, at most 31 bytes */
+	/*
+	 * No row is ever written for a time so far ahead: one that is was written while a clock was
+	 * ahead, and is due now, or within a minute. 0: rows may be for any time.
+	 */
+	int64_t far_ms;
 	unsigned threads; /* 1..64; each piece of work by one thread at a time in this process */
 	mp_due_handler handler;
 	void *ctx;
@@ -53,7 +60,8 @@ void mp_due_add(struct mp_due *due, struct mp_txn *txn, const struct mp_id *id, 
 /* Work due now was committed, or may have become possible: look at once. */
 void mp_due_wake(struct mp_due *due);
 
-/* For a re-drive: 1 s, 2 s, 4 s ... to an hour, with up to a tenth of jitter. */
+/* For a re-drive: 1 s, 2 s, 4 s ... to an hour, with up to a tenth of jitter: never beyond _MAX. */
+#define MP_DUE_BACKOFF_MS_MAX (66 * 60 * 1000)
 int64_t mp_due_backoff_ms(int64_t attempts);
 
 #endif

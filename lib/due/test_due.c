@@ -1,4 +1,5 @@
 #include <pthread.h>
+#include <stdatomic.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,6 +21,7 @@
 #include "store/test_place.h"
 
 #define RUNS_MAX 5000
+#define FAR_MS (3600 * 1000)
 
 /* How the handler answers the nth run of a piece of work, from 0. */
 typedef struct mp_due_result (*answer_fn)(int64_t attempts, int64_t now_ms);
@@ -114,6 +116,7 @@ static void open_due(struct fixture *f, unsigned threads)
 {
 	const struct mp_due_config config = {.store = f->store,
 		.kind = "test",
+		.far_ms = FAR_MS,
 		.threads = threads,
 		.handler = handle,
 		.ctx = f,
@@ -437,6 +440,59 @@ static void move_that_the_store_refused_is_tried_again_later(void **state)
 	assert_int_equal(f->reports, 1);
 }
 
+static struct {
+	const struct mp_store_engine *inner;
+	atomic_bool refused;
+} erases;
+
+static enum mp_rc refused_erase(void *engine, const struct mp_key *keys, size_t count)
+{
+	return atomic_load(&erases.refused) ? MP_UNAVAILABLE
+					    : erases.inner->erase(engine, keys, count);
+}
+
+/* The disk is full, say, and each run sends a mail or asks the provider. */
+static void work_whose_rows_cannot_be_written_is_done_seldom(void **state)
+{
+	struct fixture *f = *state;
+	struct mp_store_engine engine = *f->place.store->engine;
+
+	erases.inner = f->place.store->engine;
+	atomic_store(&erases.refused, true);
+	engine.erase = refused_erase;
+	f->place.store->engine = &engine;
+	open_due(f, 2);
+	for (int i = 0; i < 20; i++)
+		(void)add_new(f, 1000);
+	assert_int_equal(mp_due_start(f->due), MP_OK);
+	for (int i = 0; i < 25; i++) {
+		sleep_ms(100);
+		mp_due_wake(f->due);
+	}
+	assert_in_range(runs(f), 2, 2 * 2); /* by two threads, at 0 and 1 s, then at 3 s */
+	atomic_store(&erases.refused, false);
+	assert_true(wait_rows(f, 0, 5000));
+	mp_due_close(f->due);
+	f->due = NULL;
+	f->place.store->engine = erases.inner;
+	assert_int_equal(f->reports, 1);
+}
+
+static void work_for_the_far_future_is_of_a_clock_that_was_ahead(void **state)
+{
+	struct fixture *f = *state;
+
+	f->answer = done_at_the_second;
+	open_due(f, 1);
+	(void)add_new(f, mp_clock_ms() + FAR_MS / 2);
+	struct mp_id far = add_new(f, mp_clock_ms() + 3 * FAR_MS);
+	assert_int_equal(mp_due_start(f->due), MP_OK);
+	assert_true(wait_runs(f, 2, 5000)); /* at once, and when it was moved to */
+	assert_true(wait_rows(f, 1, 2000));
+	assert_int_equal(runs(f), 2);
+	assert_true(mp_id_equal(&f->runs[1].id, &far));
+}
+
 static void move_whose_answer_was_lost_happened_all_the_same(void **state)
 {
 	struct fixture *f = *state;
@@ -530,6 +586,8 @@ int main(void)
 		TEST(work_of_long_ago_that_another_process_added_is_found),
 		TEST(storm_of_wakes_is_a_scan_now_and_then),
 		TEST(move_that_the_store_refused_is_tried_again_later),
+		TEST(work_whose_rows_cannot_be_written_is_done_seldom),
+		TEST(work_for_the_far_future_is_of_a_clock_that_was_ahead),
 		TEST(move_whose_answer_was_lost_happened_all_the_same),
 		TEST(broken_rows_do_not_hold_up_others),
 		TEST(closing_waits_for_the_work_in_hand_only),

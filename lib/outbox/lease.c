@@ -13,8 +13,12 @@
 
 void mp_lease_init(struct mp_lease *lease, struct mp_store *store, const char *name)
 {
-	*lease =
-		(struct mp_lease){.store = store, .name = name, .holder = mp_id_new(mp_clock_ms())};
+	*lease = (struct mp_lease){
+		.store = store,
+		.name = name,
+		.holder = mp_id_new(mp_clock_ms()),
+		.mono_ms = mp_clock_mono_ms,
+	};
 }
 
 static struct mp_item *make_row(
@@ -47,8 +51,23 @@ static bool write_row(struct mp_lease *lease, struct mp_arena *arena, const char
 	return true;
 }
 
+/*
+ * A clock that was ahead promised more than a lease ever does. Whoever lives prolongs it, and so
+ * changes the row; of one that stayed as it was for a lease's time, the holder is gone.
+ */
+static bool is_abandoned(struct mp_lease *lease, int64_t version, int64_t until_ms, int64_t now_ms)
+{
+	int64_t mono_ms = lease->mono_ms();
+
+	if (version != lease->seen_version) {
+		lease->seen_version = version;
+		lease->seen_mono_ms = mono_ms;
+	}
+	return until_ms - now_ms > MP_LEASE_MS && mono_ms - lease->seen_mono_ms > MP_LEASE_MS;
+}
+
 /* Somebody else's and good until *out_until_ms, or free: then its version, 0 without a row. */
-static enum mp_rc read_row(const struct mp_lease *lease, struct mp_arena *arena, const char *pk,
+static enum mp_rc read_row(struct mp_lease *lease, struct mp_arena *arena, const char *pk,
 	int64_t now_ms, int64_t *out_version, int64_t *out_until_ms)
 {
 	struct mp_item *item;
@@ -70,7 +89,8 @@ static enum mp_rc read_row(const struct mp_lease *lease, struct mp_arena *arena,
 	if (rc != MP_OK)
 		return rc;
 	*out_version = item->version;
-	if (mp_id_equal(&holder, &lease->holder) || until_ms <= now_ms)
+	if (mp_id_equal(&holder, &lease->holder) || until_ms <= now_ms ||
+		is_abandoned(lease, item->version, until_ms, now_ms))
 		return MP_OK;
 	*out_until_ms = until_ms;
 	return MP_CONFLICT;
@@ -101,7 +121,8 @@ static bool take(
 bool mp_lease_hold(struct mp_lease *lease, int64_t now_ms, int64_t *out_again_ms)
 {
 	int64_t again_ms = now_ms + ASK_AGAIN_MS;
-	bool held = lease->until_ms - now_ms > PROLONG_MS;
+	int64_t left_ms = lease->until_ms - now_ms; /* more than all: our clock was set back */
+	bool held = left_ms > PROLONG_MS && left_ms <= MP_LEASE_MS;
 
 	if (!held) {
 		struct mp_arena *arena = mp_arena_new(ARENA_BYTES);

@@ -13,9 +13,12 @@
 struct mp_lease {
 	struct mp_store *store;
 	const char *name;
-	struct mp_id holder; /* this process */
-	int64_t version;     /* of the row that we wrote last */
-	int64_t until_ms;    /* ours until then; 0: not ours */
+	struct mp_id holder;	  /* this process */
+	int64_t version;	  /* of the row that we wrote last */
+	int64_t until_ms;	  /* ours until then; 0: not ours */
+	int64_t seen_version;	  /* of another's row, */
+	int64_t seen_mono_ms;	  /* and since when it has stood so */
+	int64_t (*mono_ms)(void); /* for tests */
 };
 
 #define MP_LEASE_MS 10000

@@ -94,15 +94,31 @@ static void it_passes_on_at_once_when_it_is_released(void **state)
 	assert_false(holds(&f->a, NOW_MS + 3));
 }
 
+static int64_t mono_ms;
+
+static int64_t test_mono_ms(void)
+{
+	return mono_ms;
+}
+
 static void a_holder_far_in_the_future_does_not_hold_it_for_long(void **state)
 {
 	struct fixture *f = *state;
 	int64_t again_ms = 0;
 
-	/* A clock an hour ahead: asked about again soon, and taken once it is free. */
+	/* A clock an hour ahead: asked about again soon, left while it is prolonged, then taken. */
+	f->b.mono_ms = test_mono_ms;
 	assert_true(holds(&f->a, NOW_MS + 3600000));
 	assert_false(mp_lease_hold(&f->b, NOW_MS, &again_ms));
 	assert_in_range(again_ms, NOW_MS, NOW_MS + 2000);
+	mono_ms += MP_LEASE_MS;
+	assert_false(holds(&f->b, NOW_MS + MP_LEASE_MS));
+	assert_true(holds(&f->a, NOW_MS + 3600000 + MP_LEASE_MS)); /* it lives */
+	mono_ms += MP_LEASE_MS;
+	assert_false(holds(&f->b, NOW_MS + 2 * MP_LEASE_MS));
+	mono_ms += MP_LEASE_MS + 1;
+	assert_true(holds(&f->b, NOW_MS + 3 * MP_LEASE_MS + 1));
+	assert_false(holds(&f->a, NOW_MS + 3 * MP_LEASE_MS + 1));
 }
 
 static void an_unanswered_write_is_not_holding_it(void **state)

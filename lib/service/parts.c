@@ -17,18 +17,13 @@ enum mp_rc mp_service_outbox(struct mp_service *service, mp_event_encoder encode
 	return mp_outbox_open(&config, out_outbox);
 }
 
-enum mp_rc mp_service_due(struct mp_service *service, const char *kind, unsigned threads,
-	mp_due_handler handler, void *ctx, struct mp_due **out_due)
+enum mp_rc mp_service_due(
+	struct mp_service *service, const struct mp_due_config *work, struct mp_due **out_due)
 {
-	const struct mp_due_config config = {
-		.store = mp_service_store(service),
-		.kind = kind,
-		.threads = threads,
-		.handler = handler,
-		.ctx = ctx,
-		.sink = mp_service_sink(service),
-	};
+	struct mp_due_config config = *work;
 
+	config.store = mp_service_store(service);
+	config.sink = mp_service_sink(service);
 	return mp_due_open(&config, out_due);
 }
 

@@ -15,9 +15,9 @@
 enum mp_rc mp_service_outbox(struct mp_service *service, mp_event_encoder encode, void *encode_ctx,
 	struct mp_outbox **out_outbox) MP_MUST_CHECK;
 
-/* Usable at once for adding; mp_due_start begins to work. */
-enum mp_rc mp_service_due(struct mp_service *service, const char *kind, unsigned threads,
-	mp_due_handler handler, void *ctx, struct mp_due **out_due) MP_MUST_CHECK;
+/* work: all but its store and its sink. Usable at once for adding; mp_due_start begins to work. */
+enum mp_rc mp_service_due(struct mp_service *service, const struct mp_due_config *work,
+	struct mp_due **out_due) MP_MUST_CHECK;
 
 /* Handles what comes, from now on. */
 enum mp_rc mp_service_consume(struct mp_service *service, const char *queue,

@@ -75,8 +75,11 @@ static enum mp_rc open_webhook(struct mp_service *service, char reterr[256])
 			"eight secrets with commas between them.",
 			reterr);
 	sandbox->webhook_events = config.webhook_events;
-	rc = mp_service_due(
-		service, "webhook", WEBHOOK_THREADS, webhook_due, app.webhook, &sandbox->webhooks);
+	const struct mp_due_config telling = {.kind = "webhook",
+		.threads = WEBHOOK_THREADS,
+		.handler = webhook_due,
+		.ctx = app.webhook};
+	rc = mp_service_due(service, &telling, &sandbox->webhooks);
 	return mp_service_because(rc, "There is no memory for the webhooks.", reterr);
 }
 
@@ -84,11 +87,14 @@ static enum mp_rc open_due(struct mp_service *service)
 {
 	struct sandbox *sandbox = &app.sandbox;
 
-	enum mp_rc rc = mp_service_due(
-		service, "expiry", 1, checkout_expiry_due, sandbox, &sandbox->expiries);
+	const struct mp_due_config expiring = {
+		.kind = "expiry", .threads = 1, .handler = checkout_expiry_due, .ctx = sandbox};
+	const struct mp_due_config transferring = {
+		.kind = "transfer", .threads = 1, .handler = checkout_transfer_due, .ctx = sandbox};
+	enum mp_rc rc = mp_service_due(service, &expiring, &sandbox->expiries);
+
 	if (rc == MP_OK)
-		rc = mp_service_due(service, "transfer", 1, checkout_transfer_due, sandbox,
-			&sandbox->transfers);
+		rc = mp_service_due(service, &transferring, &sandbox->transfers);
 	return rc;
 }
 

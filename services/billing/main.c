@@ -64,9 +64,16 @@ static enum mp_rc open_db(struct mp_service *service)
 	db->store = mp_service_store(service);
 	db->currencies = mp_service_currencies(service);
 	db->redrive_ms = config.redrive_s * 1000;
+	const struct mp_due_config redrive = {
+		.kind = "bill",
+		.far_ms = 2 * MP_DUE_BACKOFF_MS_MAX + db->redrive_ms,
+		.threads = 1,
+		.handler = billing_redrive,
+		.ctx = &parts.app,
+	};
 	enum mp_rc rc = mp_service_outbox(service, NULL, NULL, &db->outbox);
 	if (rc == MP_OK)
-		rc = mp_service_due(service, "bill", 1, billing_redrive, &parts.app, &db->due);
+		rc = mp_service_due(service, &redrive, &db->due);
 	return rc;
 }
 

@@ -250,6 +250,14 @@ static struct mp_due_result again(int64_t now_ms, int64_t wait_ms, int64_t not_b
 	return (struct mp_due_result){.again_at_ms = at_ms > not_before_ms ? at_ms : not_before_ms};
 }
 
+/* Not the mail server's doing: it stays as it was, and an operator may have to look. */
+static struct mp_due_result not_tried(
+	const struct mp_id *mail_id, enum mp_rc rc, int64_t now_ms, int64_t wait_ms)
+{
+	mp_log(MP_LOG_WARN, "mail_not_tried", MP_TEXT("mail", mail_id->text), MP_RC(rc));
+	return again(now_ms, wait_ms, 0);
+}
+
 struct mp_due_result email_send_due(void *ctx, struct mp_arena *arena, const struct mp_id *mail_id,
 	int64_t attempts, int64_t now_ms)
 {
@@ -266,8 +274,9 @@ struct mp_due_result email_send_due(void *ctx, struct mp_arena *arena, const str
 	int64_t short_wait_ms = wait_ms < TROUBLE_WAIT_MS_MAX ? wait_ms : TROUBLE_WAIT_MS_MAX;
 	int64_t gate_ms = gate_closed_until_ms(&app->gate, now_ms);
 
-	if (email_db_mail(app->store, arena, mail_id, &mail) != MP_OK)
-		return again(now_ms, wait_ms, 0);
+	enum mp_rc rc = email_db_mail(app->store, arena, mail_id, &mail);
+	if (rc != MP_OK)
+		return not_tried(mail_id, rc, now_ms, wait_ms);
 	if (mail.notice.traceparent[0] != '\0')
 		mp_trace_begin(mail.notice.traceparent);
 	/* Before all else: what another replica, or one that died, has in hand may go again. */
@@ -277,8 +286,11 @@ struct mp_due_result email_send_due(void *ctx, struct mp_arena *arena, const str
 		return end(app, &mail);
 	if (gate_ms != 0)
 		return again(now_ms, short_wait_ms, gate_ms);
-	if (attempt(&sending) != MP_OK)
+	rc = attempt(&sending);
+	if (rc == MP_NOT_FOUND) /* the address is still on its way */
 		return again(now_ms, wait_ms, 0);
+	if (rc != MP_OK)
+		return not_tried(mail_id, rc, now_ms, wait_ms);
 	if (mail.state == EMAIL_DEFERRED && is_too_old(app, &mail, now_ms))
 		mail.state = EMAIL_FAILED;
 	mail.hold_until_ms = 0;

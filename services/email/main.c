@@ -91,8 +91,14 @@ static enum mp_rc start(struct mp_service *service, void **out_app, char reterr[
 	enum mp_rc rc = open_way(app, reterr);
 	if (rc != MP_OK)
 		return rc;
-	rc = mp_service_due(
-		service, "mail", (unsigned)config.senders, email_send_due, app, &app->due);
+	const struct mp_due_config sending = {
+		.kind = "mail",
+		.far_ms = 2 * MP_DUE_BACKOFF_MS_MAX,
+		.threads = (unsigned)config.senders,
+		.handler = email_send_due,
+		.ctx = app,
+	};
+	rc = mp_service_due(service, &sending, &app->due);
 	return mp_service_because(rc, "There is no memory for the mails to send.", reterr);
 }
 

@@ -57,6 +57,9 @@ static const struct mp_setting settings[] = {
 		.help = "milliseconds after which watchers see what another replica wrote"},
 };
 
+/* Pauses are of five minutes at most, or of a few times REDRIVE_S. */
+#define DUE_FAR_MS (15 * 60 * 1000)
+
 static struct config config;
 
 static struct {
@@ -114,14 +117,21 @@ static enum mp_rc open_db(struct mp_service *service, char reterr[256])
 	db->store = mp_service_store(service);
 	db->currencies = mp_service_currencies(service);
 	enum mp_rc rc = mp_service_outbox(service, payment_event_encode, NULL, &db->outbox);
-	/* Two threads where a slow provider is waited for, one for what only the store says. */
+	/* Two threads each: a slow provider is waited for. */
+	struct mp_due_config work = {
+		.far_ms = DUE_FAR_MS + 4 * app->rules.redrive_ms, .threads = 2, .ctx = app};
+	work.kind = "event";
+	work.handler = provider_event_due;
 	if (rc == MP_OK)
-		rc = mp_service_due(service, "event", 2, provider_event_due, app, &db->events);
+		rc = mp_service_due(service, &work, &db->events);
+	work.kind = "session";
+	work.handler = provider_sessions_due;
 	if (rc == MP_OK)
-		rc = mp_service_due(
-			service, "session", 2, provider_sessions_due, app, &db->sessions);
+		rc = mp_service_due(service, &work, &db->sessions);
+	work.kind = "payment";
+	work.handler = payment_redrive_due;
 	if (rc == MP_OK)
-		rc = mp_service_due(service, "payment", 2, payment_redrive_due, app, &db->redrive);
+		rc = mp_service_due(service, &work, &db->redrive);
 	if (rc == MP_OK)
 		rc = live_open(db, config.live_poll_ms, &app->live);
 	return mp_service_because(rc, "Payment's parts do not open.", reterr);

@@ -297,8 +297,8 @@ struct mp_due_result payment_redrive_due(
 	if (payment.state == PAYMENT_REVIEW) {
 		alarm_again(app, &payment);
 		if (result.done)
-			result = (struct mp_due_result){.again_at_ms = next_redrive_ms(
-							app, &payment, false, attempts, now_ms)};
+			result = (struct mp_due_result){.again_at_ms = next_redrive_ms(app,
+								&payment, false, attempts, now_ms)};
 	}
 	return result;
 }

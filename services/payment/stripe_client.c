@@ -299,10 +299,10 @@ static bool is_of_another_order(const struct mp_http_answer *answer)
 }
 
 /*
- * For a day Stripe keeps under an Idempotency-Key which order it was, and its answer, also a 500:
- * what is no answer to this order goes under the next key. Which they are follows from the first, so
- * that the key under which a session was made is found again. A 500 that is new may have made one:
- * it is asked for again first.
+ * For a day Stripe keeps under an Idempotency-Key which order it was, and its answer, also a 500.
+ * What is no answer to this order goes under the next key. Which they are follows from the first,
+ * so that the key under which a session was made is found again. A 500 that is new may have made
+ * one: it is asked for again first.
  */
 static enum mp_rc send_order(struct stripe_client *client, const char *first_key,
 	const struct mp_buf *form, struct mp_arena *arena, struct mp_http_answer *out_answer)
@@ -311,7 +311,8 @@ static enum mp_rc send_order(struct stripe_client *client, const char *first_key
 
 	for (int i = 2; key != NULL && i <= KEYS_MAX + 1; i++) {
 		*out_answer = (struct mp_http_answer){.status = 0};
-		enum mp_rc rc = call(client, "POST", "/v1/checkout/sessions", key, form, arena, out_answer);
+		enum mp_rc rc =
+			call(client, "POST", "/v1/checkout/sessions", key, form, arena, out_answer);
 		bool is_kept_failure = out_answer->status >= 500 && out_answer->replayed;
 		if (!is_kept_failure && !is_of_another_order(out_answer))
 			return rc;

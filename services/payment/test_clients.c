@@ -26,7 +26,8 @@
 	"\"}}"
 
 #define OTHER_ORDER                                                                                \
-	"{\"error\":{\"type\":\"idempotency_error\",\"message\":\"Try using a key other than that.\"}}"
+	"{\"error\":{\"type\":\"idempotency_error\",\"message\":\"Try using a key other than "     \
+	"that.\"}}"
 
 /* What the server says next, and what it was asked; one call at a time. */
 static struct {
@@ -84,8 +85,7 @@ static enum mp_rc answer(struct mp_request *req, struct mp_response *res, void *
 		mp_request_header(req, "Idempotency-Key"));
 	keep(server_says.asked_version, sizeof(server_says.asked_version),
 		mp_request_header(req, "Stripe-Version"));
-	return mp_response_body(
-		res, status, "application/json", says_body, strlen(says_body));
+	return mp_response_body(res, status, "application/json", says_body, strlen(says_body));
 }
 
 static enum mp_rc give_token(struct mp_request *req, struct mp_response *res, void *ctx)

@@ -358,7 +358,8 @@ static void an_alarm_is_raised_again_while_it_is_in_review(void **state)
 	struct payment q = fixture_top_up(f, 5000);
 	struct payment closed;
 
-	assert_true(redrive_in_vain(f, &p.id).done); /* a new row of it was written with the review */
+	assert_true(
+		redrive_in_vain(f, &p.id).done); /* a new row of it was written with the review */
 	fixture_session(f, &q.id, 1)->amount++;
 	fixture_pay_at_page(f, &q.id, 1);
 	assert_state(f, &q.id, PAYMENT_REVIEW);
@@ -370,8 +371,7 @@ static void an_alarm_is_raised_again_while_it_is_in_review(void **state)
 		assert_false(again.done);
 		assert_true(again.again_at_ms <= f->now_ms + 600000);
 		assert_false(fixture_redrive(f, &q.id).done);
-		assert_int_equal(
-			mp_metric_value(f->app.alarms[ALARM_UNANSWERED]) - unanswered, i);
+		assert_int_equal(mp_metric_value(f->app.alarms[ALARM_UNANSWERED]) - unanswered, i);
 		assert_int_equal(mp_metric_value(f->app.alarms[ALARM_MISMATCH]) - mismatch, i);
 	}
 	must(fixture_settled(f, &p.id, 1));

@@ -76,8 +76,9 @@ enum session_verdict session_step(struct session *session,
 	 * The answer with the next token was lost, or two tabs asked at once. Neither token that
 	 * came from this one was used: using one makes it previous. And it has not come twice.
 	 */
+	int64_t age_ms = now_ms - session->rotated_at_ms; /* below zero: a clock was ahead */
 	if (is_hash(session->previous, shown_hash) && session->sibling[0] == '\0' &&
-		now_ms - session->rotated_at_ms <= SESSION_GRACE_MS) {
+		age_ms >= -SESSION_GRACE_MS && age_ms <= SESSION_GRACE_MS) {
 		set_hash(session->sibling, next_hash);
 		return SESSION_REPEATS;
 	}

@@ -12,10 +12,10 @@
 #define ARENA_BYTES_MAX (12u * 1024 * 1024)
 
 /*
- * A transfer's time is taken just before it is written. What is older than the audit by so much is
- * written, and seen on all its sides.
+ * A transfer's time is taken just before it is written, by a clock that may be half a minute off,
+ * as for tokens. What is older than the audit by so much is written, and seen on all its sides.
  */
-#define RECENT_MS 10000
+#define RECENT_MS 60000
 
 /* By then whoever has a slower clock has written what came before midnight. */
 #define DAY_MS 86400000
@@ -343,6 +343,9 @@ enum mp_rc audit_run(const struct wallet_db *db, const struct audit_order *order
 	if (rc == MP_OK && !report.ok) {
 		/* Once more, to say what it is; or that it was only slow to be written. */
 		int64_t now_ms = order->now_ms + (mp_clock_mono_ms() - started_ms);
+		int64_t wall_ms = mp_clock_ms();
+		if (wall_ms < now_ms) /* a clock that was set back dates what came meanwhile, too */
+			now_ms = wall_ms;
 		report = fresh;
 		audit = (struct audit){
 			.db = db,

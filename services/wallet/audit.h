@@ -57,7 +57,7 @@ struct audit_order {
 /*
  * MP_OK with the report, whatever it says. Errors: the store's, while it could not be read;
  * MP_UNAVAILABLE when it was canceled; MP_NOMEM. Memory beside arena: a few MiB, and 128 bytes for
- * each transfer of its last 10 s and of its own time, up to AUDIT_RECENT_MAX.
+ * each transfer of its last minute and of its own time, up to AUDIT_RECENT_MAX.
  */
 #define AUDIT_RECENT_MAX 1000000
 enum mp_rc audit_run(const struct wallet_db *db, const struct audit_order *order,

@@ -4,6 +4,7 @@ Nothing stands between a part and its file: copied line by line by the process m
 busy system took a tenth of the processor, and a part waited when the copying did.
 """
 
+import errno
 import os
 import shutil
 
@@ -46,18 +47,21 @@ class Logs:
 
 
 def _rotate(path):
-    copied = _kept(path, "new")
+    first = _kept(path, 1)
+    if first.exists():
+        _kept(path, KEPT).unlink(missing_ok=True)  # its room may be what the copy needs
+        for number in range(KEPT, 1, -1):
+            if _kept(path, number - 1).exists():
+                _kept(path, number - 1).replace(_kept(path, number))
     try:
-        with open(path, "rb") as full, open(copied, "wb") as copy:
+        with open(path, "rb") as full, open(first, "wb") as copy:
             shutil.copyfileobj(full, copy)  # up to what is its end by then
             os.truncate(path, 0)
-    except OSError:
-        copied.unlink(missing_ok=True)
+    except OSError as error:
+        first.unlink(missing_ok=True)
+        if error.errno == errno.ENOSPC:
+            os.truncate(path, 0)  # what the stores need is worth more than old lines
         raise
-    for number in range(KEPT, 1, -1):
-        if _kept(path, number - 1).exists():
-            _kept(path, number - 1).replace(_kept(path, number))
-    copied.replace(_kept(path, 1))
 
 
 def _kept(path, number):
