@@ -337,6 +337,8 @@ static void end_scan(struct mp_due *due, const struct scan *scan, enum mp_rc rc)
 	due->waiting_next = 0;
 	due->waiting_end = scan->count;
 	bool more = rc == MP_OK && (scan->more || scan->far);
+	if (scan->far && scan->more)
+		due->next_far_ms = mono_ms + POLL_MS;
 	due->next_scan_ms = mono_ms + (more ? 0 : POLL_MS);
 	/* As soon as a full list is done; otherwise a storm of wakes is one scan in a moment. */
 	due->earliest_scan_ms = mono_ms + (more ? 0 : MOMENT_MS);
@@ -413,12 +415,13 @@ static enum mp_rc work_on(struct worker *worker, const struct work *work, int64_
 static void rest(struct mp_due *due, int64_t mono_ms)
 {
 	if (mono_ms < due->rest_until_ms)
-		return; /* another worker's work told it already */
+		return;	      /* another worker's work told it already */
+	if (due->rest_ms > 0) /* it is not one row's trouble */
+		due->waiting_next = due->waiting_end;
 	due->rest_ms = due->rest_ms == 0 ? POLL_MS : 2 * due->rest_ms;
 	if (due->rest_ms > REST_MS_MAX)
 		due->rest_ms = REST_MS_MAX;
 	due->rest_until_ms = mono_ms + due->rest_ms;
-	due->waiting_next = due->waiting_end;
 }
 
 /* Takes the next piece of work. Called and left under the mutex. */

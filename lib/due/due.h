@@ -12,7 +12,7 @@
  * work and says what becomes of the row. Work may run twice (a crash, several replicas), so
  * handlers are idempotent.
  *
- * While rows cannot be written, nothing is done but once in a pause that grows to 15 s.
+ * While rows cannot be written, each thread does one piece of work in a pause that grows to 15 s.
  *
  * Rows: pk DUE#<kind>#<00..07 by id>, sk "<13 digits of milliseconds>#<id>".
  */

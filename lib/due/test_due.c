@@ -465,7 +465,7 @@ static void work_whose_rows_cannot_be_written_is_done_seldom(void **state)
 	for (int i = 0; i < 20; i++)
 		(void)add_new(f, 1000);
 	assert_int_equal(mp_due_start(f->due), MP_OK);
-	for (int i = 0; i < 25; i++) {
+	for (int64_t until_ms = mp_clock_mono_ms() + 2200; mp_clock_mono_ms() < until_ms;) {
 		sleep_ms(100);
 		mp_due_wake(f->due);
 	}

@@ -59,8 +59,9 @@ static bool is_abandoned(struct mp_lease *lease, int64_t version, int64_t until_
 {
 	int64_t mono_ms = lease->mono_ms();
 
-	if (version != lease->seen_version) {
+	if (version != lease->seen_version || until_ms != lease->seen_until_ms) {
 		lease->seen_version = version;
+		lease->seen_until_ms = until_ms;
 		lease->seen_mono_ms = mono_ms;
 	}
 	return until_ms - now_ms > MP_LEASE_MS && mono_ms - lease->seen_mono_ms > MP_LEASE_MS;

@@ -17,6 +17,7 @@ struct mp_lease {
 	int64_t version;	  /* of the row that we wrote last */
 	int64_t until_ms;	  /* ours until then; 0: not ours */
 	int64_t seen_version;	  /* of another's row, */
+	int64_t seen_until_ms;	  /* its promise, */
 	int64_t seen_mono_ms;	  /* and since when it has stood so */
 	int64_t (*mono_ms)(void); /* for tests */
 };

@@ -119,6 +119,14 @@ static void a_holder_far_in_the_future_does_not_hold_it_for_long(void **state)
 	mono_ms += MP_LEASE_MS + 1;
 	assert_true(holds(&f->b, NOW_MS + 3 * MP_LEASE_MS + 1));
 	assert_false(holds(&f->a, NOW_MS + 3 * MP_LEASE_MS + 1));
+	/* Another row of the same version is somebody who lives. */
+	mp_lease_release(&f->b);
+	assert_true(holds(&f->a, NOW_MS + 3600000));
+	assert_false(holds(&f->b, NOW_MS));
+	mp_lease_release(&f->a);
+	assert_true(holds(&f->a, NOW_MS + 3600001));
+	mono_ms += MP_LEASE_MS + 1;
+	assert_false(holds(&f->b, NOW_MS + MP_LEASE_MS + 1));
 }
 
 static void an_unanswered_write_is_not_holding_it(void **state)

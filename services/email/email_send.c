@@ -70,10 +70,9 @@ static enum mp_rc before_message(void *ctx)
 			      sending->app->answer_ms_max;
 	mail->changed_ms = sending->now_ms;
 	sending->handed_over = true;
+	enum mp_rc rc = email_db_mail_replace(sending->app->store, sending->arena, mail);
 	/* Whatever is wrong with the store is wrong for a while, not with the mail. */
-	return email_db_mail_replace(sending->app->store, sending->arena, mail) == MP_OK
-		       ? MP_OK
-		       : MP_UNAVAILABLE;
+	return rc == MP_OK || rc == MP_STALE ? rc : MP_UNAVAILABLE;
 }
 
 static void tell_trouble(struct email_app *app, int64_t now_ms, const char *words)
@@ -250,11 +249,12 @@ static struct mp_due_result again(int64_t now_ms, int64_t wait_ms, int64_t not_b
 	return (struct mp_due_result){.again_at_ms = at_ms > not_before_ms ? at_ms : not_before_ms};
 }
 
-/* Not the mail server's doing: it stays as it was, and an operator may have to look. */
+/* Its address is on its way, another replica has it, or the store is away; else it is told. */
 static struct mp_due_result not_tried(
 	const struct mp_id *mail_id, enum mp_rc rc, int64_t now_ms, int64_t wait_ms)
 {
-	mp_log(MP_LOG_WARN, "mail_not_tried", MP_TEXT("mail", mail_id->text), MP_RC(rc));
+	if (rc != MP_NOT_FOUND && rc != MP_STALE && !mp_rc_is_transient(rc))
+		mp_log(MP_LOG_WARN, "mail_not_tried", MP_TEXT("mail", mail_id->text), MP_RC(rc));
 	return again(now_ms, wait_ms, 0);
 }
 
@@ -287,8 +287,6 @@ struct mp_due_result email_send_due(void *ctx, struct mp_arena *arena, const str
 	if (gate_ms != 0)
 		return again(now_ms, short_wait_ms, gate_ms);
 	rc = attempt(&sending);
-	if (rc == MP_NOT_FOUND) /* the address is still on its way */
-		return again(now_ms, wait_ms, 0);
 	if (rc != MP_OK)
 		return not_tried(mail_id, rc, now_ms, wait_ms);
 	if (mail.state == EMAIL_DEFERRED && is_too_old(app, &mail, now_ms))

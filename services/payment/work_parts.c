@@ -130,7 +130,7 @@ void work_enter(struct payment_work *work, enum payment_state state)
 	work->payment.state = state;
 	work->payment.state_at_ms = work->now_ms;
 	work->changed = true;
-	/* The re-drive that there is may have slowed down while it waited for a person. */
+	/* The re-drive that there is may have slowed down while it waited for somebody. */
 	if (state == PAYMENT_SETTLING || state == PAYMENT_CLOSING || state == PAYMENT_REVIEW ||
 		was_reviewed)
 		work_want_redrive(work);

@@ -326,6 +326,7 @@ enum mp_rc audit_run(const struct wallet_db *db, const struct audit_order *order
 	struct mp_arena *arena, struct audit_report *out_report)
 {
 	int64_t started_ms = mp_clock_mono_ms();
+	int64_t started_wall_ms = mp_clock_ms();
 	struct audit_report fresh = {.head.until_ms = order->head_until_ms != 0
 							      ? order->head_until_ms
 							      : last_midnight_ms(order->now_ms)};
@@ -342,10 +343,11 @@ enum mp_rc audit_run(const struct wallet_db *db, const struct audit_order *order
 	enum mp_rc rc = run(&audit);
 	if (rc == MP_OK && !report.ok) {
 		/* Once more, to say what it is; or that it was only slow to be written. */
-		int64_t now_ms = order->now_ms + (mp_clock_mono_ms() - started_ms);
-		int64_t wall_ms = mp_clock_ms();
-		if (wall_ms < now_ms) /* a clock that was set back dates what came meanwhile, too */
-			now_ms = wall_ms;
+		int64_t taken_ms = mp_clock_mono_ms() - started_ms;
+		int64_t by_wall_ms = mp_clock_ms() - started_wall_ms;
+		if (by_wall_ms < taken_ms) /* set back, it dates what came meanwhile, too */
+			taken_ms = by_wall_ms;
+		int64_t now_ms = order->now_ms + taken_ms;
 		report = fresh;
 		audit = (struct audit){
 			.db = db,

@@ -200,7 +200,7 @@ static void undecodable_messages_are_dead_and_the_others_go_on(void **state)
 	struct mp_message messages[3] = {
 		batch->messages[0], batch->messages[1], batch->messages[2]};
 	struct record *record = record_new(NULL);
-	struct notes notes;
+	static struct notes notes;
 	struct mp_sink sink = notes_sink(&notes);
 	struct letter letter;
 

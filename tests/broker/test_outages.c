@@ -70,8 +70,8 @@ static void wait_confirmed(struct stream *stream, size_t count)
 static void what_was_confirmed_is_consumed_though_the_broker_is_killed(void **state)
 {
 	struct record *record = record_new(NULL);
-	struct notes notes;
-	struct notes consumer_notes;
+	static struct notes notes;
+	static struct notes consumer_notes;
 	struct mp_sink sink = notes_sink(&consumer_notes);
 	struct stream stream;
 
@@ -112,8 +112,8 @@ static void what_was_confirmed_is_consumed_though_the_broker_is_killed(void **st
 static void broker_that_is_down_at_the_start_is_waited_for(void **state)
 {
 	struct record *record = record_new(NULL);
-	struct notes notes;
-	struct notes consumer_notes;
+	static struct notes notes;
+	static struct notes consumer_notes;
 	struct mp_sink sink = notes_sink(&consumer_notes);
 	struct stream stream;
 

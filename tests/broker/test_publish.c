@@ -7,7 +7,7 @@
 
 static void topology_is_declared_by_everyone_alike(void **state)
 {
-	struct notes notes;
+	static struct notes notes;
 	struct mp_sink sink = notes_sink(&notes);
 	struct batch *batch = batch_new("payment.requested", 1);
 
@@ -50,7 +50,7 @@ static void unroutable_messages_stay_unconfirmed_and_the_others_do_not(void **st
 {
 	struct mp_publisher *publisher = NULL;
 	struct batch *batch = batch_new("payment.requested", 10);
-	struct notes notes;
+	static struct notes notes;
 	struct mp_sink sink = notes_sink(&notes);
 	int wrong = 0;
 
@@ -131,7 +131,7 @@ static void full_queue_refuses_its_messages_only(void **state)
 	struct mp_publisher *publisher = NULL;
 	struct batch *first = batch_new("user.registered", 20);
 	struct batch *batch = batch_new("user.registered", 200);
-	struct notes notes;
+	static struct notes notes;
 	struct mp_sink sink = notes_sink(&notes);
 	size_t mails = 0;
 	int wrong = 0;
@@ -166,7 +166,7 @@ static void wrong_password_is_told_once(void **state)
 {
 	struct mp_publisher *publisher = NULL;
 	struct batch *batch = batch_new("payment.requested", 1);
-	struct notes notes;
+	static struct notes notes;
 	struct mp_sink sink = notes_sink(&notes);
 	const char *url = getenv("AMQP_URL_WRONG");
 

@@ -20,7 +20,7 @@ static void events_go_and_come_over_tls(void **state)
 	struct batch *batch = batch_new("payment.requested", 300);
 	struct mp_publisher *publisher = NULL;
 	struct mp_consumer *consumer = NULL;
-	struct notes notes;
+	static struct notes notes;
 	struct mp_sink sink = notes_sink(&notes);
 	int64_t deadline_ms = mp_clock_mono_ms() + 20000;
 	enum mp_rc rc;
@@ -46,7 +46,7 @@ static void assert_refused(const char *url, const char *because)
 {
 	struct batch *batch = batch_new("payment.requested", 1);
 	struct mp_publisher *publisher = NULL;
-	struct notes notes;
+	static struct notes notes;
 	struct mp_sink sink = notes_sink(&notes);
 
 	assert_int_equal(mp_publisher_open(url, &sink, &publisher), MP_OK);

@@ -53,15 +53,21 @@ def _rotate(path):
         for number in range(KEPT, 1, -1):
             if _kept(path, number - 1).exists():
                 _kept(path, number - 1).replace(_kept(path, number))
-    try:
-        with open(path, "rb") as full, open(first, "wb") as copy:
-            shutil.copyfileobj(full, copy)  # up to what is its end by then
-            os.truncate(path, 0)
-    except OSError as error:
-        first.unlink(missing_ok=True)
-        if error.errno == errno.ENOSPC:
-            os.truncate(path, 0)  # what the stores need is worth more than old lines
-        raise
+    while True:
+        try:
+            with open(path, "rb") as full, open(first, "wb") as copy:
+                shutil.copyfileobj(full, copy)  # up to what is its end by then
+                os.truncate(path, 0)
+            return
+        except OSError as error:
+            first.unlink(missing_ok=True)
+            kept = [each for number in range(KEPT, 1, -1) if (each := _kept(path, number)).exists()]
+            if error.errno != errno.ENOSPC:
+                raise
+            if not kept:
+                os.truncate(path, 0)  # what the stores need is worth more than old lines
+                raise
+            kept[0].unlink()
 
 
 def _kept(path, number):
