@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = ("deploy/images/build", "deploy/compose/test", "tools/kube-binaries", "tests/kube/run")
-OURS = ("deploy/images/build", "deploy/compose/test", "tests/kube/run")
+STEPS = ("tools/clean-room", "deploy/images/build", "deploy/compose/test", "tools/kube-binaries", "tests/kube/run")
+OURS = ("tools/clean-room", "deploy/images/build", "deploy/compose/test", "tests/kube/run")
 HELPERS = ("tools/setup", "deploy/images/stand-ins")
 ENGINE = """ENGINE=true DEBIAN=debian
 fail() { echo "$*" >&2; exit 1; }
@@ -31,6 +31,8 @@ def ship_test(tmp_path):
     write("bin/id", "echo 0")
     write("bin/df", "echo 50000")
     write("bin/awk", "echo 8000")
+    for name in ("mmdebstrap", "unshare"):
+        write(f"bin/{name}", "true")
     write("deploy/images/engine", ENGINE)
     shutil.copy(ROOT / "tools/ship-test", tmp_path / "tools")
 
@@ -53,7 +55,8 @@ def ship_test(tmp_path):
 def test_every_step_tells_its_time(ship_test):
     done = ship_test()
     assert done.returncode == 0, done.stderr
-    for name in ("containers on this machine", "images", "the composed system",
+    for name in ("a room on this machine", "run and demo in a bare Debian 12",
+                 "containers on this machine", "images", "the composed system",
                  "Kubernetes' programs", "a cluster of one machine"):
         assert re.search(rf"^   {name}: [0-9]+ s$", done.stdout, re.M), name
     assert "SKIPPED" not in done.stdout
