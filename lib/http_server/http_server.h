@@ -79,7 +79,7 @@ struct mp_http_server_config {
 	const char *origin;	  /* for MP_AUTH_COOKIE: the one allowed Origin */
 	unsigned network_threads; /* 0: 2 */
 	unsigned workers;	  /* 0: 16 */
-	unsigned queue_max;	  /* requests waiting for a worker; over it 503. 0: 256 */
+	unsigned queue_max;	  /* requests waiting for a worker; over it 503. 0: 1024 */
 	unsigned connections_max; /* over it 503. 0: 1280 */
 	unsigned timeout_s;	  /* of an idle or slow connection. 0: 30 */
 	/*

@@ -18,6 +18,8 @@ struct lane {
 	unsigned running_max;
 };
 
+#define PROVIDER_QUEUE_MAX 64 /* each may wait for seconds */
+
 struct pool {
 	pthread_mutex_t mutex;
 	pthread_cond_t wanted;
@@ -153,7 +155,8 @@ enum mp_rc http_pool_open(unsigned workers, unsigned queue_max, struct pool **ou
 	mp_cond_init(&pool->wanted);
 	pool->usual = (struct lane){.reserved_max = queue_max, .running_max = workers};
 	pool->provider = (struct lane){
-		.reserved_max = queue_max / 4 + (queue_max < 4),
+		.reserved_max = queue_max / 4 < PROVIDER_QUEUE_MAX ? queue_max / 4 + (queue_max < 4)
+								   : PROVIDER_QUEUE_MAX,
 		.running_max = workers / 4 + (workers < 4),
 	};
 	pool->usual.end = &pool->usual.first;

@@ -1,7 +1,7 @@
 """
 More than can be answered: refusals at once, never a hang, and as much work done as ever.
 
-Short in `make test`; `make overload` takes a minute for each.
+Short in `make test`; `make overload` takes a minute for each loop.
 """
 import json
 import os
@@ -19,7 +19,7 @@ from api import Person, wait_for
 from local_system import ROOT
 
 SECONDS = int(os.environ.get("OVERLOAD_S") or 0)
-PEAK_S, OPEN_S = (10, SECONDS) if SECONDS else (3, 5)
+PEAK_S, OPEN_S = (SECONDS // 2, SECONDS) if SECONDS else (3, 5)
 # Other things run on a machine that tests: the short form only finds a collapse.
 SHARE_OF_PEAK = 0.8 if SECONDS else 0.5
 CONNECTIONS = 640  # in the closed loop
@@ -61,20 +61,29 @@ def slow_commits(base):
 
 
 def twice_its_peak(name, port, request, pids, connections):
-    """What a server does at 640 connections, then at twice that rate, then at once again."""
-    peak = overload(port, request, CONNECTIONS, PEAK_S)
-    print(f"\n{name}, closed loop, {CONNECTIONS} connections: {peak}")
-    assert peak["unanswered"] == peak["no_retry_after"] == 0
-    rate = int(2 * peak["ok_per_s"])
+    """What a server does at 640 connections, then at twice that rate, then at once again.
+
+    Its peak is what it does before and after: a ledger grows, and a machine is not always as fast.
+    """
+    before = closed_loop(name, port, request)
+    rate = int(2 * before)
     over = overload(port, request, connections, OPEN_S, rate)
     memory = {part: pss_kib(pid) for part, pid in pids.items()}
-    print(f"{name}, open loop, {rate}/s, {connections} connections: {over}\n"
-          f"{over['ok_per_s'] / peak['ok_per_s']:.0%} of the peak; PSS in KiB: {memory}")
-    must_be_told(over)
-    assert over["ok_per_s"] >= SHARE_OF_PEAK * peak["ok_per_s"]
-    assert max(memory.values()) < PSS_KIB_MAX
     assert quickest_answer_s(port, request) < 0.5
+    peak = (before + closed_loop(name, port, request)) / 2
+    print(f"{name}, open loop, {rate}/s, {connections} connections: {over}\n"
+          f"{over['ok_per_s'] / peak:.0%} of the peak; PSS in KiB: {memory}")
+    must_be_told(over)
+    assert over["ok_per_s"] >= SHARE_OF_PEAK * peak
+    assert max(memory.values()) < PSS_KIB_MAX
     return peak
+
+
+def closed_loop(name, port, request):
+    counts = overload(port, request, CONNECTIONS, PEAK_S)
+    print(f"\n{name}, closed loop, {CONNECTIONS} connections: {counts}")
+    assert counts["unanswered"] == counts["no_retry_after"] == 0
+    return counts["ok_per_s"]
 
 
 def must_be_told(over):
@@ -118,9 +127,9 @@ def test_a_service_at_twice_its_peak(wallet):
     request, pids = transfer_request(wallet), {"wallet": wallet.process.pid}
     peak = twice_its_peak("wallet", wallet.port, request, pids, TAKEN)
     # And from more connections than it takes: refusing costs something, too, on both sides.
-    flood = overload(wallet.port, request, FLOOD, OPEN_S, rate=int(2 * peak["ok_per_s"]))
+    flood = overload(wallet.port, request, FLOOD, OPEN_S, rate=int(2 * peak))
     print(f"wallet, the same from {FLOOD} connections: {flood}\n"
-          f"{flood['ok_per_s'] / peak['ok_per_s']:.0%} of the peak; "
+          f"{flood['ok_per_s'] / peak:.0%} of the peak; "
           f"commits over a second: {slow_commits(wallet.base)}")
     must_be_told(flood)
     assert flood["answers"]["503"] > 0 and flood["ok_per_s"] > 0
