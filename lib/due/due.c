@@ -313,8 +313,6 @@ static void begin_scan(struct mp_due *due, struct scan *scan)
 	}
 	if (scan->full)
 		due->next_full_ms = mono_ms + FULL_SCAN_MS;
-	if (scan->far)
-		due->next_far_ms = mono_ms + FAR_SCAN_MS;
 	due->scanning = true;
 	due->woken = false;
 }
@@ -337,8 +335,8 @@ static void end_scan(struct mp_due *due, const struct scan *scan, enum mp_rc rc)
 	due->waiting_next = 0;
 	due->waiting_end = scan->count;
 	bool more = rc == MP_OK && (scan->more || scan->far);
-	if (scan->far && scan->more)
-		due->next_far_ms = mono_ms + POLL_MS;
+	if (scan->far)
+		due->next_far_ms = mono_ms + (scan->more ? POLL_MS : FAR_SCAN_MS);
 	due->next_scan_ms = mono_ms + (more ? 0 : POLL_MS);
 	/* As soon as a full list is done; otherwise a storm of wakes is one scan in a moment. */
 	due->earliest_scan_ms = mono_ms + (more ? 0 : MOMENT_MS);
@@ -450,9 +448,9 @@ static void take_and_work(struct worker *worker)
 		due->next_scan_ms = mono_ms + wait_ms;
 }
 
-static long rest_wait_ms(const struct mp_due *due)
+static long ms_until(int64_t at_mono_ms)
 {
-	int64_t wait_ms = due->rest_until_ms - mp_clock_mono_ms();
+	int64_t wait_ms = at_mono_ms - mp_clock_mono_ms();
 
 	return wait_ms > 0 ? (long)wait_ms : 0;
 }
@@ -462,10 +460,7 @@ static long scan_wait_ms(const struct mp_due *due)
 {
 	int64_t at_ms = due->woken ? 0 : due->next_scan_ms;
 
-	if (at_ms < due->earliest_scan_ms)
-		at_ms = due->earliest_scan_ms;
-	int64_t wait_ms = at_ms - mp_clock_mono_ms();
-	return wait_ms > 0 ? (long)wait_ms : 0;
+	return ms_until(at_ms > due->earliest_scan_ms ? at_ms : due->earliest_scan_ms);
 }
 
 static void *run(void *arg)
@@ -475,7 +470,7 @@ static void *run(void *arg)
 
 	pthread_mutex_lock(&due->mutex);
 	while (!due->stop) {
-		long rest_ms = rest_wait_ms(due);
+		long rest_ms = ms_until(due->rest_until_ms);
 		long wait_ms = scan_wait_ms(due);
 
 		if (rest_ms > 0)

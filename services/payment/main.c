@@ -109,6 +109,21 @@ static enum mp_rc open_users(char reterr[256])
 	return mp_service_because(rc, "The user service's client does not open.", reterr);
 }
 
+/* Two threads: a slow provider is waited for. */
+static enum mp_rc open_due(struct mp_service *service, const char *kind, mp_due_handler handler,
+	struct mp_due **out_due)
+{
+	const struct mp_due_config work = {
+		.kind = kind,
+		.far_ms = DUE_FAR_MS + 4 * parts.app.rules.redrive_ms,
+		.threads = 2,
+		.handler = handler,
+		.ctx = &parts.app,
+	};
+
+	return mp_service_due(service, &work, out_due);
+}
+
 static enum mp_rc open_db(struct mp_service *service, char reterr[256])
 {
 	struct payment_app *app = &parts.app;
@@ -117,21 +132,12 @@ static enum mp_rc open_db(struct mp_service *service, char reterr[256])
 	db->store = mp_service_store(service);
 	db->currencies = mp_service_currencies(service);
 	enum mp_rc rc = mp_service_outbox(service, payment_event_encode, NULL, &db->outbox);
-	/* Two threads each: a slow provider is waited for. */
-	struct mp_due_config work = {
-		.far_ms = DUE_FAR_MS + 4 * app->rules.redrive_ms, .threads = 2, .ctx = app};
-	work.kind = "event";
-	work.handler = provider_event_due;
 	if (rc == MP_OK)
-		rc = mp_service_due(service, &work, &db->events);
-	work.kind = "session";
-	work.handler = provider_sessions_due;
+		rc = open_due(service, "event", provider_event_due, &db->events);
 	if (rc == MP_OK)
-		rc = mp_service_due(service, &work, &db->sessions);
-	work.kind = "payment";
-	work.handler = payment_redrive_due;
+		rc = open_due(service, "session", provider_sessions_due, &db->sessions);
 	if (rc == MP_OK)
-		rc = mp_service_due(service, &work, &db->redrive);
+		rc = open_due(service, "payment", payment_redrive_due, &db->redrive);
 	if (rc == MP_OK)
 		rc = live_open(db, config.live_poll_ms, &app->live);
 	return mp_service_because(rc, "Payment's parts do not open.", reterr);

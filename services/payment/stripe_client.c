@@ -157,21 +157,34 @@ enum mp_rc stripe_session_parse(const char *body, size_t body_len, struct mp_are
 	return rc;
 }
 
+/* An answer's body; NULL when it is none. */
+static json_t *parse_answer(const struct mp_http_answer *answer)
+{
+	json_t *json = NULL;
+	char ignored[160];
+
+	return mp_json_parse(answer->body, answer->body_len, &json, ignored) == MP_OK ? json : NULL;
+}
+
+/* A field of Stripe's error, borrowed; "" when it has none. */
+static const char *error_text(const json_t *json, const char *name)
+{
+	const char *text = json_string_value(json_object_get(json_object_get(json, "error"), name));
+
+	return text != NULL ? text : "";
+}
+
 /* Stripe's own sentence is for developers, and goes to the log. */
 static void read_refusal(const struct mp_http_answer *answer, const struct stripe_order *order,
 	char reterr_reason[160])
 {
-	json_t *json = NULL;
-	char ignored[160];
-	const char *code = "";
-	const char *message = "";
+	json_t *json = parse_answer(answer);
+	const char *code = error_text(json, "code");
 	const char *reason = "it does not take this payment";
 
-	if (mp_json_parse(answer->body, answer->body_len, &json, ignored) == MP_OK)
-		(void)json_unpack(
-			json, "{s:{s?s, s?s}}", "error", "code", &code, "message", &message);
 	mp_log(MP_LOG_WARN, "provider_refused", MP_TEXT("payment", order->payment_id.text),
-		MP_INT("status", answer->status), MP_TEXT("code", code), MP_TEXT("words", message));
+		MP_INT("status", answer->status), MP_TEXT("code", code),
+		MP_TEXT("words", error_text(json, "message")));
 	if (strcmp(code, "amount_too_small") == 0)
 		reason = "the amount is too small";
 	else if (strcmp(code, "amount_too_large") == 0)
@@ -285,15 +298,10 @@ static void write_order(
 /* An order with other words was sent under the key: before a restore, or with other settings. */
 static bool is_of_another_order(const struct mp_http_answer *answer)
 {
-	const char *type = "";
-	json_t *json = NULL;
-	char ignored[160];
-
-	if (answer->status != 400 ||
-		mp_json_parse(answer->body, answer->body_len, &json, ignored) != MP_OK)
+	if (answer->status != 400)
 		return false;
-	(void)json_unpack(json, "{s:{s?s}}", "error", "type", &type);
-	bool is_another = strcmp(type, "idempotency_error") == 0;
+	json_t *json = parse_answer(answer);
+	bool is_another = strcmp(error_text(json, "type"), "idempotency_error") == 0;
 	json_decref(json);
 	return is_another;
 }

@@ -1,7 +1,7 @@
 """
 More than can be answered: refusals at once, never a hang, and as much work done as ever.
 
-Short in `make test`; `make overload` takes a minute for each loop.
+Short in `make test`; `make overload` overloads each for a minute.
 """
 import json
 import os

@@ -47,27 +47,26 @@ class Logs:
 
 
 def _rotate(path):
-    first = _kept(path, 1)
-    if first.exists():
-        _kept(path, KEPT).unlink(missing_ok=True)  # its room may be what the copy needs
-        for number in range(KEPT, 1, -1):
-            if _kept(path, number - 1).exists():
-                _kept(path, number - 1).replace(_kept(path, number))
+    kept = [_kept(path, number) for number in range(1, KEPT + 1)]
+    if kept[0].exists():
+        for number in range(KEPT - 1, 0, -1):
+            if kept[number - 1].exists():
+                kept[number - 1].replace(kept[number])
     while True:
         try:
-            with open(path, "rb") as full, open(first, "wb") as copy:
+            with open(path, "rb") as full, open(kept[0], "wb") as copy:
                 shutil.copyfileobj(full, copy)  # up to what is its end by then
                 os.truncate(path, 0)
             return
         except OSError as error:
-            first.unlink(missing_ok=True)
-            kept = [each for number in range(KEPT, 1, -1) if (each := _kept(path, number)).exists()]
+            kept[0].unlink(missing_ok=True)
             if error.errno != errno.ENOSPC:
                 raise
-            if not kept:
+            oldest = next((each for each in reversed(kept) if each.exists()), None)
+            if oldest is None:
                 os.truncate(path, 0)  # what the stores need is worth more than old lines
                 raise
-            kept[0].unlink()
+            oldest.unlink()
 
 
 def _kept(path, number):
