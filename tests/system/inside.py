@@ -64,10 +64,22 @@ def audit(moneypal):
 
 
 def metric(moneypal, part, name):
-    """The sum of a metric over its labels; None when the part does not have it."""
+    """A metric: of the labels in its name, or the sum over all; None when the part has none such."""
     text = requests.get(f"{moneypal.url_of(part)}/metrics", timeout=TIMEOUT_S).text
-    values = re.findall(rf"^{name}(?:\{{[^}}]*\}})? (\S+)$", text, re.M)
+    values = re.findall(rf"^{re.escape(name)}(?:\{{[^}}]*\}})? (\S+)$", text, re.M)
     return sum(float(value) for value in values) if values else None
+
+
+def alarms(moneypal, payment):
+    """The causes of one payment's alarms so far."""
+    return [line["cause"] for line in log_lines(moneypal, "payment", payment["id"])
+            if line["event"] == "payment_alarm"]
+
+
+def log_lines(moneypal, part, text):
+    """The lines of a part's log with a text in them."""
+    lines = moneypal.log_of(part).read_text(errors="replace").splitlines()
+    return [json.loads(line) for line in lines if text in line]
 
 
 def outbox_rows(moneypal):

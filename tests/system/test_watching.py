@@ -51,8 +51,7 @@ def test_an_audit_says_when_it_ended_and_what_it_found(moneypal, journey):
 
 def events_of(moneypal, part, trace):
     """The events of the log's lines with this trace."""
-    lines = moneypal.log_of(part).read_text(errors="replace").splitlines()
-    return [json.loads(line)["event"] for line in lines if f'"trace":"{trace}"' in line]
+    return [line["event"] for line in inside.log_lines(moneypal, part, f'"trace":"{trace}"')]
 
 
 @pytest.mark.parametrize("part, event", [
