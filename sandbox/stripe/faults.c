@@ -80,6 +80,12 @@ struct occasion {
 	const char *event_type;
 };
 
+static bool fits_path(const struct fault *fault, const char *path)
+{
+	return fault->path[0] == '\0' ||
+	       fnmatch(fault->path, path, FNM_PATHNAME | FNM_NOESCAPE) == 0;
+}
+
 static bool fits(const struct fault *fault, const struct occasion *occasion)
 {
 	if (fault->kind != occasion->kind)
@@ -87,11 +93,11 @@ static bool fits(const struct fault *fault, const struct occasion *occasion)
 	switch (fault->kind) {
 	case FAULT_REQUEST:
 		return (fault->method[0] == '\0' || strcmp(fault->method, occasion->method) == 0) &&
-		       fnmatch(fault->path, occasion->path, FNM_PATHNAME | FNM_NOESCAPE) == 0;
+		       fits_path(fault, occasion->path);
 	case FAULT_WEBHOOK:
 		return fault->type[0] == '\0' || strcmp(fault->type, occasion->event_type) == 0;
 	case FAULT_SESSION:
-		return true;
+		return fits_path(fault, occasion->path);
 	}
 	return false;
 }
@@ -132,9 +138,9 @@ bool faults_take_webhook(struct faults *faults, const char *event_type, struct f
 	return take(faults, &occasion, out);
 }
 
-bool faults_take_session(struct faults *faults, struct fault *out)
+bool faults_take_session(struct faults *faults, const char *path, struct fault *out)
 {
-	const struct occasion occasion = {.kind = FAULT_SESSION};
+	const struct occasion occasion = {.kind = FAULT_SESSION, .path = path};
 
 	return take(faults, &occasion, out);
 }

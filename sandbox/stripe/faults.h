@@ -44,13 +44,14 @@ struct fault {
 	enum fault_kind kind;
 	int64_t count; /* how often it still strikes */
 	int64_t delay_ms;
+	/* FAULT_REQUEST, FAULT_SESSION */
+	char path[FAULT_PATH_SIZE]; /* "*" stands for anything within one segment; "": any */
 	/* FAULT_REQUEST */
-	char path[FAULT_PATH_SIZE]; /* "*" stands for anything within one segment */
-	char method[8];		    /* "": any */
-	unsigned status;	    /* 0: the right one */
-	bool after;		    /* the request has its effect first */
-	bool drop;		    /* the connection ends without an answer */
-	bool keep;		    /* the status is kept under the Idempotency-Key */
+	char method[8];	 /* "": any */
+	unsigned status; /* 0: the right one */
+	bool after;	 /* the request has its effect first */
+	bool drop;	 /* the connection ends without an answer */
+	bool keep;	 /* the status is kept under the Idempotency-Key */
 	/* FAULT_WEBHOOK */
 	enum fault_webhook webhook;
 	char type[FAULT_TYPE_SIZE]; /* of the event; "": any */
@@ -74,7 +75,7 @@ size_t faults_list(struct faults *faults, struct fault out[FAULTS_MAX]);
 bool faults_take_request(
 	struct faults *faults, const char *method, const char *path, struct fault *out);
 bool faults_take_webhook(struct faults *faults, const char *event_type, struct fault *out);
-bool faults_take_session(struct faults *faults, struct fault *out);
+bool faults_take_session(struct faults *faults, const char *path, struct fault *out);
 
 /* Waits, but not any longer once the faults are cleared. */
 void faults_wait(struct faults *faults, int64_t delay_ms);

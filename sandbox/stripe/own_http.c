@@ -81,6 +81,7 @@ static void read_session_fault(struct mp_json_reader *r, struct fault *fault)
 	int session = 0;
 
 	fault->kind = FAULT_SESSION;
+	read_copy(r, "path", fault->path, sizeof(fault->path));
 	mp_json_read_choice(r, "session", FAULT_SESSION_NAMES, &session);
 	fault->session = (enum fault_session)session;
 }
@@ -95,10 +96,10 @@ static enum mp_rc read_fault(struct mp_request *req, struct fault *out)
 	if (rc != MP_OK)
 		return rc;
 	mp_json_read_begin(&r, json, "", mp_request_field_errors(req));
-	if (json_object_get(json, "path") != NULL)
-		read_request_fault(&r, &fault);
-	else if (json_object_get(json, "session") != NULL)
+	if (json_object_get(json, "session") != NULL)
 		read_session_fault(&r, &fault);
+	else if (json_object_get(json, "path") != NULL)
+		read_request_fault(&r, &fault);
 	else
 		read_webhook_fault(&r, &fault);
 	read_int(&r, "count", 1, FAULT_COUNT_MAX, &fault.count);
@@ -126,8 +127,8 @@ static json_t *fault_to_json(const struct fault *fault)
 			"type", fault->type[0] == '\0' ? NULL : fault->type, "delay_ms", delay_ms,
 			"count", count);
 	case FAULT_SESSION:
-		return json_pack(
-			"{s:s, s:I}", "session", session_names[fault->session], "count", count);
+		return json_pack("{s:s, s:s?, s:I}", "session", session_names[fault->session],
+			"path", fault->path[0] == '\0' ? NULL : fault->path, "count", count);
 	}
 	return NULL;
 }

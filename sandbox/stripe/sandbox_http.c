@@ -40,11 +40,11 @@ static enum mp_rc create_session(struct api_call *call)
 }
 
 /* The one answer that may lie, when a fault asks for it. */
-static void lie(struct sandbox *sandbox, struct session *session)
+static void lie(const struct api_call *call, struct session *session)
 {
 	struct fault fault;
 
-	if (!faults_take_session(sandbox->faults, &fault))
+	if (!faults_take_session(call->sandbox->faults, mp_request_path(call->req), &fault))
 		return;
 	if (fault.session == SESSION_AMOUNT_MISMATCH)
 		session->amount_total++;
@@ -61,7 +61,7 @@ static enum mp_rc get_session(struct api_call *call)
 		rc = find_session(call, &session);
 	if (rc != MP_OK)
 		return rc;
-	lie(call->sandbox, &session);
+	lie(call, &session);
 	return api_answer(call, session_to_json(&session, call->sandbox->public_url));
 }
 

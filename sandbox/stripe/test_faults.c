@@ -50,6 +50,28 @@ static void the_oldest_that_fits_strikes_first(void **state)
 	faults_free(faults);
 }
 
+static void a_lie_is_about_the_session_of_its_path_or_about_any(void **state)
+{
+	const struct fault one = {
+		.kind = FAULT_SESSION, .count = 1, .path = "/v1/checkout/sessions/a"};
+	const struct fault any = {
+		.kind = FAULT_SESSION, .count = 1, .session = SESSION_CURRENCY_MISMATCH};
+	struct faults *faults = faults_new();
+	struct fault out;
+
+	assert_non_null(faults);
+	assert_int_equal(faults_add(faults, &one), MP_OK);
+	assert_false(faults_take_request(faults, "GET", "/v1/checkout/sessions/a", &out));
+	assert_false(faults_take_session(faults, "/v1/checkout/sessions/b", &out));
+	assert_int_equal(faults_add(faults, &any), MP_OK);
+	assert_true(faults_take_session(faults, "/v1/checkout/sessions/b", &out));
+	assert_int_equal(out.session, SESSION_CURRENCY_MISMATCH);
+	assert_true(faults_take_session(faults, "/v1/checkout/sessions/a", &out));
+	assert_int_equal(out.session, SESSION_AMOUNT_MISMATCH);
+	assert_false(faults_take_session(faults, "/v1/checkout/sessions/a", &out));
+	faults_free(faults);
+}
+
 static void there_are_not_more_than_fit(void **state)
 {
 	struct mp_id held[FAULTS_KEPT_MAX];
@@ -121,6 +143,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_fault_strikes_as_often_as_asked),
 		cmocka_unit_test(the_oldest_that_fits_strikes_first),
+		cmocka_unit_test(a_lie_is_about_the_session_of_its_path_or_about_any),
 		cmocka_unit_test(there_are_not_more_than_fit),
 		cmocka_unit_test(one_event_is_put_aside_at_a_time),
 		cmocka_unit_test(a_wait_is_as_long_as_asked),

@@ -32,6 +32,10 @@ class Sandbox:
         sessions = self.get("/v1/checkout/sessions", {"limit": 100})["data"]
         return next(s for s in sessions if s["client_reference_id"] == payment_id)
 
+    def session_path(self, payment_id):
+        """Of its newest session, for a fault: others' pages that are still open are read, too."""
+        return f"/v1/checkout/sessions/{self.session_of(payment_id)['id']}"
+
     def completed_event(self, payment_id):
         events = self.get("/v1/events", {"type": "checkout.session.completed", "limit": 100})["data"]
         return next(e for e in events
@@ -78,8 +82,12 @@ def alarms(moneypal, payment):
 
 def log_lines(moneypal, part, text):
     """The lines of a part's log with a text in them."""
-    lines = moneypal.log_of(part).read_text(errors="replace").splitlines()
-    return [json.loads(line) for line in lines if text in line]
+    return [json.loads(line) for line in whole_lines(moneypal.log_of(part)) if text in line]
+
+
+def whole_lines(log):
+    """The lines of a log, without the one that is being written."""
+    return log.read_text(errors="replace").split("\n")[:-1]
 
 
 def outbox_rows(moneypal):

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,8 +18,13 @@ from moneypal_local.settings import PORT_OFFSETS, Refused, Settings, cache_of  #
 
 START_S_MAX = 150
 STOP_S_MAX = 30
+BACK_S_MAX = 120  # a killed part; the broker may take 100 s to start: parts.py
 # Below the ports that the kernel gives to outgoing connections.
 PORT_LEAST, PORT_MOST = 20000, 32000
+# A system's range has the ports of its parts, then those of spare_port(), and last the claim on it.
+PORTS_EACH = 32
+PORT_SPARE, PORT_CLAIM = max(PORT_OFFSETS.values()) + 1, PORTS_EACH - 1
+CLAIMS = []  # sockets, open until the tests end
 
 
 class LocalSystem:
@@ -51,6 +57,11 @@ class LocalSystem:
     def url_of(self, part):
         """The address of a part itself, past the gateway."""
         return self.settings.url_of(part)
+
+    def spare_port(self, number):
+        """A port for a process that the tests run beside the parts: 0 is the first one's."""
+        assert PORT_SPARE + number < PORT_CLAIM
+        return self.settings.port + PORT_SPARE + number
 
     def secret(self, name):
         return secret_files.read(self.settings, name)
@@ -138,7 +149,7 @@ class LocalSystem:
         """Kills a part, and waits until another process of it can serve."""
         self.wait_restarted(part, self.kill(part, number))
 
-    def wait_restarted(self, part, old_pid, seconds_max=60):
+    def wait_restarted(self, part, old_pid, seconds_max=BACK_S_MAX):
         probe = next(each for each in self.parts() if each.name == part).probe
         deadline = time.monotonic() + seconds_max
         while self.pid_of(part) in (0, old_pid) or probe():
@@ -163,9 +174,17 @@ class LocalSystem:
 
 
 def free_port(settings):
-    """A port such that it and those counted from it are free now."""
+    """
+    A port such that it and those counted from it are free now, and no other tests' until these end:
+    several run side by side, and each looks for ports before its parts have bound theirs.
+    """
     for _ in range(200):
-        port = random.randrange(PORT_LEAST, PORT_MOST, max(PORT_OFFSETS.values()) + 1)
+        port = random.randrange(PORT_LEAST, PORT_MOST, PORTS_EACH)
+        try:
+            claim = socket.create_server(("127.0.0.1", port + PORT_CLAIM))
+        except OSError:
+            continue
+        CLAIMS.append(claim)
         try:
             system.check_ports(replace(settings, port=port))
         except Refused:

@@ -9,7 +9,6 @@ from hostile import SERVICES
 
 KILLED = (*SERVICES, "gateway", "broker", "sandbox")
 JUMPS_S = (3600, -3600)
-BACK_S_MAX = 120
 MIB_LEFT = 16
 
 
@@ -35,7 +34,7 @@ class Mishaps:
         old = {part: self.moneypal.kill(part) for part in victims}
         self.tally[f"kill {' + '.join(sorted(victims))}"] += 1
         for part, pid in old.items():
-            self.moneypal.wait_restarted(part, pid, BACK_S_MAX)
+            self.moneypal.wait_restarted(part, pid)
 
     def kill_any(self):
         self.kill(*self.rng.sample(killed_in(self.moneypal), self.rng.choice((1, 2))))
@@ -77,7 +76,7 @@ class Mishaps:
             time.sleep(self.rng.uniform(1, 2))
         finally:
             ballast.unlink()
-        self.moneypal.wait_restarted(victim, pid, BACK_S_MAX)
+        self.moneypal.wait_restarted(victim, pid)
         # RabbitMQ's queues, run into the end of a disk, come back by a restart only.
         self.moneypal.kill_and_wait("broker")
         self.tally["disk full to the last byte"] += 1

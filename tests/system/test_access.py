@@ -177,7 +177,7 @@ def test_only_the_auditor_reads_the_whole_ledger(moneypal):
         credit_many(moneypal) if (role, operation) == (AUDITOR, "Scan")
         and "ExclusiveStartKey" in body
         and not moneypal.iam.has_seen(AUDITOR, "BatchGetItem", "TRANSFER#") else None)
-    auditor = Replica(moneypal, "wallet", moneypal.settings.port + 20, AWS_ACCESS_KEY_ID=AUDITOR,
+    auditor = Replica(moneypal, "wallet", moneypal.spare_port(0), AWS_ACCESS_KEY_ID=AUDITOR,
                       AUDIT_EVERY_S=86400, AUDIT_ONLY="true",  # as in deploy/k8s/base/wallet-audit.yaml
                       AMQP_URL="amqp://nobody:nothing@localhost", AMQP_URL_FILE="")
     try:

@@ -12,7 +12,7 @@ import requests
 
 from api import wait_for
 from local_system import STOP_S_MAX, LocalSystem, processes_of
-from moneypal_local import logs, parts
+from moneypal_local import logs, parts, supervisor
 
 
 @pytest.fixture
@@ -223,9 +223,12 @@ def test_killed_and_stopped_it_leaves_nothing_and_finds_its_data_again(fresh):
     assert_nothing_left(fresh)
 
     fresh.start()
+    log = fresh.settings.log / "supervisord.log"
+    told = len(log.read_bytes())
     started = time.monotonic()
     assert fresh.stop(signal.SIGTERM) == 0
-    assert time.monotonic() - started < 12
+    assert time.monotonic() - started < supervisor.STOP_S_MAX
+    assert b"SIGKILL" not in log.read_bytes()[told:], "each part ends by itself"
     assert fresh.printed().endswith("stopped\n")
     assert_nothing_left(fresh, seconds_max=1)
 

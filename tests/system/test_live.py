@@ -241,9 +241,9 @@ def test_a_stream_ends_with_its_token(alone):
     now = int(time.time())
     # Clocks may differ by 30 s: so long a token is taken after its end.
     token = alone.keys.of_user(sub=user_id, iat=now - 900, exp=now + 4 - 30)
+    started = time.monotonic()
     stream = Watch(alone.base, token, payment["id"])
     assert stream.status == 200
-    started = time.monotonic()
     events = list(stream.events())
     assert events[-1][::2] == ("end", {"reason": "token_expired"})
     assert 2 < time.monotonic() - started < 12

@@ -88,7 +88,8 @@ def test_an_order_that_billing_cannot_read_comes_to_a_person_and_ends_after_its_
             assert payment["state"] == "settling"
             reviewed = ada.wait_payment(payment["id"], "review")
             assert reviewed["reason"] == "It takes longer than it should: we are looking into it"
-            alarms = inside.alarms(moneypal, payment)
+            alarms = wait_for(lambda: inside.alarms(moneypal, payment), bool,
+                              "its alarm, logged behind the state")
             assert set(alarms) == {"unanswered"}
             assert ada.cancel(payment["id"]).status_code == 409
 

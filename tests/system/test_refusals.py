@@ -90,13 +90,20 @@ class World:
         url = self.ada.wait_checkout_url(payment["id"])["checkout_url"]
         assert pay_at_provider(url).status_code == 303
         self.ada.wait_payment(payment["id"], "succeeded")
+        self.ada.wait_mail(payment["id"])
         self.payment_id = self.ada.pay(self.bob.id, "20.00")["id"]
-        self.ada.wait_payment(self.payment_id, "succeeded")
+        self.wait_settled(self.payment_id)
         self.bill_id = self.ada.bills()[0]["id"]
         self.services = {scope: inside.service_token(moneypal, client) for client, scope in (
             ("payment", "user:read"), ("billing", "wallet:transfer"), ("mpctl", "wallet:audit"),
             ("mpctl", "keys:rotate"), ("mpctl", "operations:read"), ("mpctl", "operations:write"))}
         self.transfers = set()  # ids of those that were refused
+
+    def wait_settled(self, payment_id):
+        """Until nothing about it moves any more: its mails are last."""
+        self.ada.wait_payment(payment_id, "succeeded")
+        for person in (self.ada, self.bob):
+            person.wait_mail(payment_id)
 
     def right_token(self, route):
         if not route.bearer:
@@ -419,7 +426,7 @@ def test_a_key_is_for_one_request_only(world, before):
     order = {"paid_to": world.bob.id, "payment_amount": "0.00"}
     key = str(uuid.uuid4())
     payment = world.ada.pay(world.bob.id, "1.00", key=key)
-    world.ada.wait_payment(payment["id"], "succeeded")
+    world.wait_settled(payment["id"])
     held = world.all_that_moves()
     for change in ({"payment_amount": "1.01"}, {"payment_amount": "1.0"}, {"source": "card"},
                    {"paid_to": world.eve.id}, {"description": "other"}):

@@ -61,15 +61,14 @@ class Fleet:
 
     def start(self):
         self.moneypal.start()
-        port = self.moneypal.settings.port + 14
         for number in range(EXTRA):
-            wallet = Replica(self.moneypal, "wallet", port)
+            ports = [self.moneypal.spare_port(3 * number + i) for i in range(3)]
+            wallet = Replica(self.moneypal, "wallet", ports[0])
             self.replicas["wallet"].append(wallet)
-            self.replicas["payment"].append(Replica(self.moneypal, "payment", port + 1))
+            self.replicas["payment"].append(Replica(self.moneypal, "payment", ports[1]))
             # Each billing has a wallet of its own: their writes meet in the store only.
             self.replicas["billing"].append(
-                Replica(self.moneypal, "billing", port + 2, WALLET_URL=wallet.base))
-            port += 3
+                Replica(self.moneypal, "billing", ports[2], WALLET_URL=wallet.base))
         return self
 
     def stop(self):

@@ -89,7 +89,7 @@ class Provider:
     def is_ready(self):
         try:
             return requests.get(self.base + "/readyz", timeout=1).status_code == 200
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
     def stop(self, hard=False):
@@ -587,6 +587,11 @@ def test_a_session_can_lie_once(provider):
     provider.fault(session="currency_mismatch")
     assert provider.session(session)["currency"] != "usd"
     assert provider.session(session) == session
+    other = provider.open_session()
+    provider.fault(session="amount_mismatch", path=f"/v1/checkout/sessions/{other['id']}")
+    assert provider.session(session) == session
+    assert provider.session(other)["amount_total"] != 13000
+    assert provider.session(other) == other
 
 
 def test_a_dropped_webhook_never_comes(provider, endpoint):
@@ -651,9 +656,12 @@ def test_held_webhooks_come_when_the_faults_are_cleared(provider, endpoint):
 
 def test_faults_are_listed_and_wrong_ones_refused(provider):
     provider.fault(webhook="hold", count=7)
-    faults = provider.get("/sandbox/faults")["items"]
-    assert [(f["webhook"], f["count"]) for f in faults] == [("hold", 7)]
+    provider.fault(session="amount_mismatch", path="/v1/checkout/sessions/x")
+    assert provider.get("/sandbox/faults")["items"] == [
+        {"webhook": "hold", "type": None, "delay_ms": 2000, "count": 7},
+        {"session": "amount_mismatch", "path": "/v1/checkout/sessions/x", "count": 1}]
     for wrong in ({}, {"webhook": "eat"}, {"path": "/v1"}, {"session": "x"},
+                  {"session": "amount_mismatch", "status": 500},
                   {"path": "/v1", "status": 200}, {"webhook": "drop", "count": 0},
                   {"webhook": "drop", "colour": 1}):
         answer = provider.http.post(provider.base + "/sandbox/faults", json=wrong, timeout=5)

@@ -13,6 +13,7 @@ import pytest
 import requests
 from alone import Alone, Keys
 from api import Person, pay_at_provider, wait_for
+from inside import whole_lines
 from local_system import Refused, parts
 from mail_server import MailServer, make_certificate
 from moneypal_local.settings import from_environment
@@ -47,7 +48,7 @@ class Mailer(Alone):
     def __init__(self, moneypal, keys, folder, url, **more):
         self.keys = keys
         super().__init__("email", folder, keys.url, AMQP_URL=moneypal.secret("amqp_url"),
-                         MAILDIR="", SMTP_URL=url, SMTP_TIMEOUT_MS="1500", **more)
+                         MAILDIR="", SMTP_URL=url, SMTP_TIMEOUT_MS="5000", **more)
 
     def mails_of(self, user_id):
         answer = requests.get(f"{self.base}/v1/mails", timeout=TIMEOUT_S, headers={
@@ -58,10 +59,10 @@ class Mailer(Alone):
     def states_of(self, user_id):
         return [mail["state"] for mail in self.mails_of(user_id)]
 
-    def wait_state(self, user_id, state, seconds_max=20):
+    def wait_state(self, user_id, state):
         return wait_for(lambda: self.mails_of(user_id),
                         lambda mails: [mail["state"] for mail in mails] == [state],
-                        f"one mail to {user_id}, {state}", seconds_max)[0]
+                        f"one mail to {user_id}, {state}")[0]
 
     def metric(self, name):
         text = requests.get(f"{self.base}/metrics", timeout=TIMEOUT_S).text
@@ -69,8 +70,7 @@ class Mailer(Alone):
         return float(match.group(1)) if match else 0
 
     def events(self, event):
-        return [line for line in map(json.loads, self.log.read_text().splitlines())
-                if line["event"] == event]
+        return [line for line in map(json.loads, whole_lines(self.log)) if line["event"] == event]
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_what_the_mail_server_does_is_what_the_log_says(events, payer, plain, ru
     wrong = []
     for (kind, times, state, count), somebody in zip(CASES, people):
         try:
-            mail = mailer.wait_state(somebody.id, state, 60)
+            mail = mailer.wait_state(somebody.id, state)
         except AssertionError as error:
             wrong.append(f"{kind} {times}: {error}")
             continue

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import requests
 from api import wait_for
+from inside import whole_lines
 from local_system import ROOT
 
 PROGRAM = (ROOT / (os.environ.get("BUILD") or "build")).resolve() / "services/wallet/moneypal-wallet"
@@ -76,9 +77,7 @@ class Start:
                     "JWKS_URL": "http://127.0.0.1:1/jwks.json", **more})
 
     def events(self, name):
-        lines = self.log.read_text().splitlines(keepends=True)
-        return [event for event in map(json.loads, (line for line in lines if line.endswith("\n")))
-                if event["event"] == name]
+        return [event for event in map(json.loads, whole_lines(self.log)) if event["event"] == name]
 
     def waits(self):
         return self.events("store_awaited")

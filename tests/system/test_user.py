@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
+from api import wait_for
 from local_system import ROOT
 
 PUBLIC_URL = "http://127.0.0.1:8080"
@@ -307,7 +308,9 @@ def test_log_on_does_not_tell_who_is_there(service, name):
 
 
 def test_log_on_takes_as_long_for_nobody(tmp_path, name):
-    service = UserService(tmp_path / "user", ARGON2_MIB="19", ARGON2_T="2").start()
+    service = UserService(tmp_path / "user", ARGON2_MIB="19", ARGON2_T="2", NAME_TRIES="1000",
+                          NETWORK_TRIES="1000").start()
+    times = {name: [], "nobody": []}
     try:
         service.register(name)
 
@@ -316,9 +319,13 @@ def test_log_on_takes_as_long_for_nobody(tmp_path, name):
             assert service.log_on(user_name, "another password").status_code == 401
             return time.perf_counter() - started
 
-        pairs = [(seconds(name), seconds("nobody")) for _ in range(9)]
-        known, unknown = (sorted(times)[len(times) // 2] for times in zip(*pairs))
-        assert 0.5 < unknown / known < 2, (known, unknown)
+        def quickest():  # other things run on this machine
+            for _ in range(9):
+                for user_name, taken in times.items():
+                    taken.append(seconds(user_name))
+            return [min(taken) for taken in times.values()]
+
+        wait_for(quickest, lambda least: 0.5 < least[1] / least[0] < 2, "like times", 15)
     finally:
         service.stop()
 
@@ -401,18 +408,31 @@ def test_one_signs_out_everywhere(service, name):
 HOME, NEW_PLACE, ATTACKERS = "192.0.2.1", "192.0.2.2", "203.0.113.9"
 
 
+def guess_until_refused(service, name, address):
+    """The answers; after the last, the next try is more than a second away."""
+    answers = []
+
+    def guess():
+        answers.append(service.log_on(name, "a guess", address))
+        return answers[-1].headers.get("Retry-After")
+
+    wait_for(guess, lambda wait_s: wait_s == "2", "a refusal for more than a second")
+    assert {answer.headers["Retry-After"] for answer in answers
+            if answer.status_code == 429} <= {"1", "2"}
+    return answers
+
+
 def test_guessing_is_slowed_down_and_locks_nobody_out(tmp_path, name):
     service = UserService(tmp_path / "user", NAME_TRIES="4", NAME_REFILL_S="2").start()
     try:
         service.register(name)
         assert service.log_on(name, address=HOME).status_code == 201
-        guesses = [service.log_on(name, "a guess", ATTACKERS) for _ in range(8)]
+        guesses = guess_until_refused(service, name, ATTACKERS)
         assert [answer.status_code for answer in guesses[:4]] == [401] * 4
         assert guesses[-1].status_code == 429
         assert problem_of(guesses[-1]) == "too_many_tries"
-        wait_s = int(guesses[-1].headers["Retry-After"])
-        assert 1 <= wait_s <= 2
-        nobody = [service.log_on("x" + name, "a guess", "203.0.113.8") for _ in range(8)]
+        nobody = guess_until_refused(service, "x" + name, "203.0.113.8")
+        assert [answer.status_code for answer in nobody[:4]] == [401] * 4
         assert nobody[-1].json() == guesses[-1].json()  # not told apart from who is there
 
         # At home nothing is felt of it, and a restart forgets nothing.
@@ -424,8 +444,7 @@ def test_guessing_is_slowed_down_and_locks_nobody_out(tmp_path, name):
 
         # From a new place, and at home with guesses from there: after a short wait.
         for address in (NEW_PLACE, HOME):
-            for _ in range(8):
-                service.log_on(name, "a guess", address)
+            guess_until_refused(service, name, address)
             answer = service.log_on(name, address=address)
             assert answer.status_code == 429
             time.sleep(int(answer.headers["Retry-After"]))
@@ -707,9 +726,12 @@ def test_a_storm_of_log_ons_is_bounded_and_starves_nobody(tmp_path, name):
         with ThreadPoolExecutor(60) as pool:
             storm = [pool.submit(service.log_on, name) for _ in range(60)]
             time.sleep(0.2)
-            started = time.perf_counter()
-            assert service.me(token).status_code == 200
-            assert time.perf_counter() - started < 1
+            seconds = []  # the quickest counts: the storm's own threads hold this one up, too
+            while len(seconds) < 5 and not all(each.done() for each in storm):
+                started = time.perf_counter()
+                assert service.me(token).status_code == 200
+                seconds.append(time.perf_counter() - started)
+            assert min(seconds) < 1, seconds
             answers = [each.result() for each in storm]
         refused = [answer for answer in answers if answer.status_code == 503]
         assert {answer.status_code for answer in answers} == {201, 503}

@@ -1,6 +1,5 @@
 """What operators watch: one trace from the gateway to the mail, metrics, every program's options."""
 
-import json
 import os
 import re
 import secrets
@@ -78,8 +77,7 @@ def test_the_mails_record_has_the_trace(moneypal, journey):
 def test_without_a_trace_the_gateway_begins_one(moneypal, journey):
     journey[0].get("/v1/wallets/me")
     def last():
-        lines = [json.loads(line) for line in moneypal.log_of("gateway").read_text().splitlines()
-                 if '"/v1/wallets/me"' in line]
+        lines = inside.log_lines(moneypal, "gateway", '"/v1/wallets/me"')
         return lines[-1]["trace"] if lines else ""
     trace = wait_for(last, lambda text: re.fullmatch("[0-9a-f]{32}", text), "the gateway's line")
     wait_for(lambda: events_of(moneypal, "wallet", trace), lambda events: "request" in events,
