@@ -47,6 +47,13 @@ static enum mp_rc echo(struct mp_request *req, struct mp_response *res, void *ct
 	return mp_response_body(res, 200, "text/plain", text, strlen(text));
 }
 
+static enum mp_rc say_expect(struct mp_request *req, struct mp_response *res, void *ctx)
+{
+	const char *text = or_none(mp_request_header(req, "Expect"));
+
+	return mp_response_body(res, 200, "text/plain", text, strlen(text));
+}
+
 static enum mp_rc too_many(struct mp_request *req, struct mp_response *res, void *ctx)
 {
 	enum mp_rc rc = mp_response_header(res, "Retry-After", "17");
@@ -87,10 +94,11 @@ static enum mp_rc give_token(struct mp_request *req, struct mp_response *res, vo
 
 static const struct mp_route routes[] = {
 	{.method = "GET", .path = "/echo", .handler = echo},
-	{.method = "POST", .path = "/echo", .handler = echo, .body_bytes_max = 2000000},
+	{.method = "POST", .path = "/echo", .handler = echo},
 	{.method = "PUT", .path = "/echo", .handler = echo},
 	{.method = "PATCH", .path = "/echo", .handler = echo},
 	{.method = "DELETE", .path = "/echo", .handler = echo},
+	{.method = "POST", .path = "/expect", .handler = say_expect, .body_bytes_max = 2000000},
 	{.method = "GET", .path = "/too-many", .handler = too_many},
 	{.method = "GET", .path = "/elsewhere", .handler = elsewhere},
 	{.method = "GET", .path = "/large", .handler = large},
@@ -293,23 +301,23 @@ static void calls_are_sent_as_given(void **state)
 	mp_http_client_close(client);
 }
 
+/* libcurl asks before it sends so many bytes, and a server that never says "100" costs a second. */
 static void a_long_body_does_not_wait_for_leave(void **state)
 {
 	static char body[1500000];
-	struct mp_http_client *client = open_client(base_url, 3000);
+	struct mp_http_client *client = open_client(base_url, 20000);
 	struct mp_arena *arena = mp_arena_new(100000);
 	struct mp_http_answer answer;
-	int64_t began_ms = mp_clock_mono_ms();
 
 	assert_non_null(arena);
 	memset(body, 'x', sizeof(body));
 	const struct mp_http_call call = {.method = "POST",
-		.path = "/echo",
+		.path = "/expect",
 		.content_type = "text/plain",
 		.body = body,
 		.body_len = sizeof(body)};
-	assert_int_equal(mp_http_call(client, &call, arena, &answer), MP_TOO_LARGE); /* the echo */
-	assert_true(mp_clock_mono_ms() - began_ms < 900); /* libcurl waits a second for "100" */
+	assert_int_equal(mp_http_call(client, &call, arena, &answer), MP_OK);
+	assert_string_equal(answer.body, "(none)");
 	mp_arena_free(arena);
 	mp_http_client_close(client);
 }

@@ -167,15 +167,39 @@ static int wait_for_answer(const struct raw *raws, int count)
 	return first;
 }
 
+static void assert_is(const struct raw_answer *answer, int status, const char *has)
+{
+	assert_int_equal(answer->status, status);
+	assert_non_null(strstr(answer->body, has));
+	if (status == 503)
+		assert_non_null(raw_header(answer, "Retry-After"));
+}
+
 static void assert_answer(struct raw *raw, int status, const char *has)
 {
 	static struct raw_answer answer;
 
 	assert_true(raw_read(raw, &answer));
-	assert_int_equal(answer.status, status);
-	assert_non_null(strstr(answer.body, has));
-	if (status == 503)
-		assert_non_null(raw_header(&answer, "Retry-After"));
+	assert_is(&answer, status, has);
+}
+
+/*
+ * Where one can run and one can wait. Returns which of the pair is refused: the other surely waits,
+ * whichever came first.
+ */
+static int run_and_fill_the_queue(
+	uint16_t port, const char *path, struct raw *running, struct raw pair[2])
+{
+	raw_open(running, port);
+	raw_get(running, path);
+	(void)sem_wait(&entered);
+	for (int i = 0; i < 2; i++) {
+		raw_open(&pair[i], port);
+		raw_get(&pair[i], path);
+	}
+	int refused = wait_for_answer(pair, 2);
+	assert_answer(&pair[refused], 503, "/problems/busy");
+	return refused;
 }
 
 static int set_up(void **state)
@@ -258,30 +282,20 @@ static void a_request_over_the_queue_is_told_so(void **state)
 {
 	struct mp_http_server *server =
 		open_server((struct mp_http_server_config){.workers = 1, .queue_max = 1});
-	uint16_t port = mp_http_server_port(server);
 	struct raw running;
-	struct raw waiting;
-	struct raw over;
+	struct raw pair[2];
 
-	raw_open(&running, port);
-	raw_get(&running, "/gate");
-	(void)sem_wait(&entered);
-	raw_open(&waiting, port);
-	raw_get(&waiting, "/gate");
-	nap_ms(50);
-	raw_open(&over, port);
-	raw_get(&over, "/work");
-	assert_answer(&over, 503, "/problems/busy");
-	raw_get(&over, "/say"); /* inline routes go on, and so does the connection */
-	assert_answer(&over, 200, "said");
+	int over = run_and_fill_the_queue(mp_http_server_port(server), "/gate", &running, pair);
+	raw_get(&pair[over], "/say"); /* inline routes go on, and so does the connection */
+	assert_answer(&pair[over], 200, "said");
 	(void)sem_post(&gate);
 	(void)sem_post(&gate);
 	assert_answer(&running, 200, "passed");
-	assert_answer(&waiting, 200, "passed");
+	assert_answer(&pair[1 - over], 200, "passed");
 	(void)sem_wait(&entered);
 	raw_close(&running);
-	raw_close(&waiting);
-	raw_close(&over);
+	raw_close(&pair[0]);
+	raw_close(&pair[1]);
 	mp_http_server_close(server, 1000);
 }
 
@@ -468,66 +482,58 @@ static void *close_run(void *arg)
 static void closing_lets_running_requests_end(void **state)
 {
 	struct closing closing = {
-		.server = open_server((struct mp_http_server_config){.workers = 1}),
-		.drain_ms = 4000,
+		.server = open_server((struct mp_http_server_config){.workers = 1, .queue_max = 1}),
+		.drain_ms = 20000,
 	};
 	uint16_t port = mp_http_server_port(closing.server);
 	struct raw running;
-	struct raw waiting;
-	struct raw idle;
+	struct raw pair[2];
 	pthread_t thread;
 	static struct raw_answer answer;
 
-	raw_open(&idle, port);
-	raw_get(&idle, "/say");
-	assert_answer(&idle, 200, "said");
-	raw_open(&running, port);
-	raw_get(&running, "/gate");
-	(void)sem_wait(&entered);
-	raw_open(&waiting, port);
-	raw_get(&waiting, "/gate");
-	nap_ms(200);
+	int idle = run_and_fill_the_queue(port, "/gate", &running, pair);
+	raw_get(&pair[idle], "/say");
+	assert_answer(&pair[idle], 200, "said");
 	assert_int_equal(mp_thread_start(&thread, "closer", close_run, &closing), MP_OK);
-	nap_ms(500);
-	raw_get(&idle, "/say"); /* no new ones */
-	assert_answer(&idle, 503, "/problems/unavailable");
+	int64_t deadline_ms = mp_clock_mono_ms() + 10000;
+	do { /* until closing has begun: no new ones */
+		raw_get(&pair[idle], "/say");
+		assert_true(raw_read(&pair[idle], &answer));
+	} while (answer.status == 200 && mp_clock_mono_ms() < deadline_ms);
+	assert_is(&answer, 503, "/problems/unavailable");
 	(void)sem_post(&gate);
 	(void)sem_post(&gate);
 	assert_answer(&running, 200, "passed");
-	assert_answer(&waiting, 200, "passed");
+	assert_answer(&pair[1 - idle], 200, "passed");
 	assert_false(raw_read(&running, &answer));
 	(void)pthread_join(thread, NULL);
 	(void)sem_wait(&entered);
-	raw_close(&idle);
 	raw_close(&running);
-	raw_close(&waiting);
+	raw_close(&pair[0]);
+	raw_close(&pair[1]);
 }
 
+/* The provider's, of which one runs at a time: so a worker is free to answer while it does. */
 static void closing_answers_503_to_what_waits_in_the_queue(void **state)
 {
 	struct closing closing = {
-		.server = open_server((struct mp_http_server_config){.workers = 1}),
+		.server = open_server((struct mp_http_server_config){.workers = 2, .queue_max = 1}),
 		.drain_ms = 50,
 	};
 	uint16_t port = mp_http_server_port(closing.server);
 	struct raw running;
-	struct raw waiting;
+	struct raw pair[2];
 	pthread_t thread;
 
-	raw_open(&running, port);
-	raw_get(&running, "/gate");
-	(void)sem_wait(&entered);
-	raw_open(&waiting, port);
-	raw_get(&waiting, "/gate");
-	nap_ms(200);
+	int refused = run_and_fill_the_queue(port, "/provider", &running, pair);
 	assert_int_equal(mp_thread_start(&thread, "closer", close_run, &closing), MP_OK);
-	nap_ms(200);
+	assert_answer(&pair[1 - refused], 503, "/problems/unavailable");
 	(void)sem_post(&gate);
 	assert_answer(&running, 200, "passed");
-	assert_answer(&waiting, 503, "/problems/unavailable");
 	(void)pthread_join(thread, NULL);
 	raw_close(&running);
-	raw_close(&waiting);
+	raw_close(&pair[0]);
+	raw_close(&pair[1]);
 }
 
 static void closing_answers_503_to_what_nobody_finished(void **state)

@@ -277,6 +277,15 @@ unsigned notes_count(struct notes *notes, const char *event)
 	return count;
 }
 
+void notes_wait(struct notes *notes, const char *event, unsigned count)
+{
+	int64_t deadline_ms = mp_clock_mono_ms() + 20000;
+
+	while (notes_count(notes, event) < count && mp_clock_mono_ms() < deadline_ms)
+		sleep_ms(10);
+	assert_true(notes_count(notes, event) >= count);
+}
+
 /* --- deliveries --- */
 
 struct record *record_new(decide_fn decide)
@@ -381,6 +390,23 @@ bool record_wait_acked(struct record *record, unsigned ids, int timeout_ms)
 		sleep_ms(10);
 	while (record_acked(record) < ids && mp_clock_mono_ms() < deadline_ms);
 	return record_acked(record) >= ids;
+}
+
+static unsigned record_batches(struct record *record)
+{
+	pthread_mutex_lock(&record->mutex);
+	unsigned batches = record->batches;
+	pthread_mutex_unlock(&record->mutex);
+	return batches;
+}
+
+void record_wait_begun(struct record *record)
+{
+	int64_t deadline_ms = mp_clock_mono_ms() + 20000;
+
+	while (record_batches(record) == 0 && mp_clock_mono_ms() < deadline_ms)
+		sleep_ms(10);
+	assert_true(record_batches(record) > 0);
 }
 
 /* --- consumers --- */

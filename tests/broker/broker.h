@@ -68,6 +68,9 @@ struct notes {
 struct mp_sink notes_sink(struct notes *notes);
 unsigned notes_count(struct notes *notes, const char *event);
 
+/* Waits until it was reported so often; fails the test after 20 s. */
+void notes_wait(struct notes *notes, const char *event, unsigned count);
+
 /* How a test's handler decides; call counts the times that this id was seen, from 1. */
 typedef enum mp_verdict (*decide_fn)(const struct mp_delivery *delivery, unsigned call);
 
@@ -105,6 +108,9 @@ unsigned record_acked(struct record *record);
 
 /* Waits until so many different ids were acked; false after timeout_ms. */
 bool record_wait_acked(struct record *record, unsigned ids, int timeout_ms);
+
+/* Waits until a first batch was handled; fails the test after 20 s. */
+void record_wait_begun(struct record *record);
 
 /* --- consumers of billing's queue --- */
 

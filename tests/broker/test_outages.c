@@ -77,8 +77,7 @@ static void what_was_confirmed_is_consumed_though_the_broker_is_killed(void **st
 
 	record->handler_ms = 2;
 	struct mp_consumer *consumer = consumer_open(record, &sink);
-	for (int i = 0; i < 100 && notes_count(&consumer_notes, "broker_up") == 0; i++)
-		sleep_ms(50);
+	notes_wait(&consumer_notes, "broker_up", 1);
 	start_stream(&stream, 10000, &notes);
 	for (size_t kills = 1; kills <= 2; kills++) {
 		wait_confirmed(&stream, kills * 3000);
