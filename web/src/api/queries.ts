@@ -236,6 +236,16 @@ export function useMoneyChanged() {
 	};
 }
 
+/**
+ * Asks again. An answer that is on its way may be older than what has just happened: once more after
+ * it. It is not broken off, or a slow network would never get to the end of one.
+ */
+async function askAgain(client: QueryClient, queryKey: string[]) {
+	const isOnItsWay = client.isFetching({ queryKey }) > 0;
+	await client.invalidateQueries({ queryKey }, { cancelRefetch: false });
+	if (isOnItsWay) await client.invalidateQueries({ queryKey }, { cancelRefetch: false });
+}
+
 /** A payment that is kept up to date until nothing more will happen to it. */
 export function useLivePayment(id: string) {
 	const client = useQueryClient();
@@ -246,8 +256,8 @@ export function useLivePayment(id: string) {
 	useEffect(() => {
 		if (!isMoving) return undefined;
 		return watchPayment(id, () => {
-			void client.invalidateQueries({ queryKey: ['payment', id] }, { cancelRefetch: false });
-			void client.invalidateQueries({ queryKey: ['timeline', id] }, { cancelRefetch: false });
+			void askAgain(client, ['payment', id]);
+			void askAgain(client, ['timeline', id]);
 		});
 	}, [id, isMoving, client]);
 

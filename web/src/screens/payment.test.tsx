@@ -137,6 +137,39 @@ it('goes on to the card page when it needs funding', async () => {
 	expect(leaveFor).toHaveBeenCalledWith(CARD.checkout_url);
 });
 
+it('asks once more when something happened while an answer was on its way', async () => {
+	let tell = () => undefined as void;
+	const stream = new ReadableStream<Uint8Array>({
+		start(controller) {
+			tell = () => controller.enqueue(new TextEncoder().encode('id: 1\ndata: {}\n\n'));
+		},
+	});
+	let release = () => undefined as void;
+	const second = new Promise<void>(done => (release = done));
+	let asked = 0;
+	server.use(
+		http.get(
+			'*/v1/payments/:id/events',
+			() => new HttpResponse(stream, { headers: { 'Content-Type': 'text/event-stream' } }),
+		),
+		http.get('*/v1/payments/:id', async () => {
+			const then = world.payments[0];
+			asked++;
+			if (asked === 2) await second;
+			return HttpResponse.json(then);
+		}),
+	);
+	show({ state: 'requires_funding' });
+	await waitFor(() => expect(asked).toBe(2), { timeout: 5000 });
+	world.payments = [payment({ state: 'requires_funding', ...CARD })];
+	const timelines = () => world.calls.filter(each => each.endsWith('/timeline')).length;
+	const before = timelines();
+	tell();
+	await waitFor(() => expect(timelines()).toBeGreaterThan(before));
+	release();
+	expect(await screen.findByRole('button', { name: 'Add $20.00 by card' })).toBeVisible();
+});
+
 it('tries the wallet again, repeating a lost call under its key', async () => {
 	const keys: (string | null)[] = [];
 	server.use(
