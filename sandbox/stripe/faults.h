@@ -45,7 +45,7 @@ struct fault {
 	int64_t count; /* how often it still strikes */
 	int64_t delay_ms;
 	/* FAULT_REQUEST, FAULT_SESSION */
-	char path[FAULT_PATH_SIZE]; /* "*" stands for anything within one segment; "": any */
+	char path[FAULT_PATH_SIZE]; /* "*": anything within one segment; "": any (FAULT_SESSION) */
 	/* FAULT_REQUEST */
 	char method[8];	 /* "": any */
 	unsigned status; /* 0: the right one */

@@ -1,5 +1,6 @@
 #include "broker.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -55,13 +56,21 @@ static void deliveries_come_in_order_in_batches_and_once(void **state)
 	batch_free(batch);
 }
 
+static int compare_ms(const void *a, const void *b)
+{
+	int64_t first = *(const int64_t *)a;
+	int64_t second = *(const int64_t *)b;
+
+	return (first > second) - (first < second);
+}
+
 static void one_delivery_is_not_kept_waiting_for_others(void **state)
 {
 	struct mp_publisher *publisher = open_publisher();
 	struct record *record = record_new(NULL);
 	struct mp_consumer *consumer = consumer_open(record, NULL);
 	struct batch *batch = batch_new("payment.requested", 20);
-	int64_t quickest_ms = INT64_MAX;
+	int64_t took_ms[20];
 
 	mp_publisher_idle(publisher, 500);
 	for (size_t i = 0; i < batch->count; i++) {
@@ -69,13 +78,13 @@ static void one_delivery_is_not_kept_waiting_for_others(void **state)
 		assert_int_equal(
 			mp_publisher_publish(publisher, &batch->messages[i], 1, 5000), MP_OK);
 		assert_true(record_wait_acked(record, (unsigned)i + 1, 5000));
-		int64_t took_ms = mp_clock_mono_ms() - started_ms;
-		if (took_ms < quickest_ms)
-			quickest_ms = took_ms;
+		took_ms[i] = mp_clock_mono_ms() - started_ms;
 	}
-	print_message("published, confirmed, handled: %lld ms at the quickest (polled every 10)\n",
-		(long long)quickest_ms);
-	assert_true(quickest_ms < 100); /* a wait for others would be in each */
+	qsort(took_ms, batch->count, sizeof(took_ms[0]), compare_ms);
+	int64_t median_ms = took_ms[batch->count / 2];
+	print_message("published, confirmed, handled: %lld ms (the median; polled every 10)\n",
+		(long long)median_ms);
+	assert_true(median_ms < 100);
 	consumer_close(consumer);
 	mp_publisher_close(publisher);
 	record_free(record);

@@ -68,14 +68,18 @@ def audit(moneypal):
 
 
 def metric(moneypal, part, name):
-    """A metric: of the labels in its name, or the sum over all; None when the part has none such."""
-    text = requests.get(f"{moneypal.url_of(part)}/metrics", timeout=TIMEOUT_S).text
+    return metric_at(moneypal.url_of(part), name)
+
+
+def metric_at(base, name):
+    """A service's metric: of the labels in its name, or the sum over all; None: it has none such."""
+    text = requests.get(f"{base}/metrics", timeout=TIMEOUT_S).text
     values = re.findall(rf"^{re.escape(name)}(?:\{{[^}}]*\}})? (\S+)$", text, re.M)
     return sum(float(value) for value in values) if values else None
 
 
 def alarms(moneypal, payment):
-    """The causes of one payment's alarms so far."""
+    """The causes of one payment's alarms so far; `provider` is of no payment: the metric has it."""
     return [line["cause"] for line in log_lines(moneypal, "payment", payment["id"])
             if line["event"] == "payment_alarm"]
 
@@ -88,6 +92,11 @@ def log_lines(moneypal, part, text):
 def whole_lines(log):
     """The lines of a log, without the one that is being written."""
     return log.read_text(errors="replace").split("\n")[:-1]
+
+
+def events(log, name):
+    """What a service that runs alone has logged under a name."""
+    return [line for line in map(json.loads, whole_lines(log)) if line["event"] == name]
 
 
 def outbox_rows(moneypal):

@@ -18,7 +18,6 @@ from moneypal_local.settings import PORT_OFFSETS, Refused, Settings, cache_of  #
 
 START_S_MAX = 150
 STOP_S_MAX = 30
-BACK_S_MAX = 120  # a killed part; the broker may take 100 s to start: parts.py
 # Below the ports that the kernel gives to outgoing connections.
 PORT_LEAST, PORT_MOST = 20000, 32000
 # A system's range has the ports of its parts, then those of spare_port(), and last the claim on it.
@@ -149,11 +148,11 @@ class LocalSystem:
         """Kills a part, and waits until another process of it can serve."""
         self.wait_restarted(part, self.kill(part, number))
 
-    def wait_restarted(self, part, old_pid, seconds_max=BACK_S_MAX):
-        probe = next(each for each in self.parts() if each.name == part).probe
-        deadline = time.monotonic() + seconds_max
-        while self.pid_of(part) in (0, old_pid) or probe():
-            assert time.monotonic() < deadline, f"{part} was not restarted; see {self.log_of(part)}"
+    def wait_restarted(self, name, old_pid):
+        part = next(each for each in self.parts() if each.name == name)
+        deadline = time.monotonic() + part.start_s_max + 20  # supervisord comes to it, too
+        while self.pid_of(name) in (0, old_pid) or part.probe():
+            assert time.monotonic() < deadline, f"{name} was not restarted; see {self.log_of(name)}"
             time.sleep(0.05)
 
     def stop_part(self, part):
@@ -175,8 +174,8 @@ class LocalSystem:
 
 def free_port(settings):
     """
-    A port such that it and those counted from it are free now, and no other tests' until these end:
-    several run side by side, and each looks for ports before its parts have bound theirs.
+    A port such that it and the parts' that are counted from it are free now, and no other tests' until
+    these end: several run side by side, and each looks for ports before its parts have bound theirs.
     """
     for _ in range(200):
         port = random.randrange(PORT_LEAST, PORT_MOST, PORTS_EACH)
@@ -184,11 +183,12 @@ def free_port(settings):
             claim = socket.create_server(("127.0.0.1", port + PORT_CLAIM))
         except OSError:
             continue
-        CLAIMS.append(claim)
         try:
             system.check_ports(replace(settings, port=port))
         except Refused:
+            claim.close()
             continue
+        CLAIMS.append(claim)
         return port
     raise AssertionError("no range of free ports was found")
 

@@ -7,7 +7,7 @@ import yaml
 
 import inside
 from api import Person, pay_at_provider, wait_for
-from local_system import ROOT, LocalSystem, free_port
+from local_system import ROOT, LocalSystem
 
 DASHBOARDS = ROOT / "deploy/dashboards"
 WATCHED_S_MAX = 200
@@ -27,7 +27,7 @@ def system(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def broker_port(system):
-    port = free_port(system.settings)
+    port = system.spare_port(0)
     broker = next(part for part in system.parts() if part.name == "broker")
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
                    **{name: str(value) for name, value in broker.environment.items()
@@ -58,7 +58,7 @@ def prometheus(system, broker_port, tmp_path_factory):
     broker["static_configs"] = [{"targets": [f"127.0.0.1:{broker_port}"]}]
     config["rule_files"] = [str(ROOT / "deploy/alerts/moneypal.rules.yaml")]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    port = free_port(system.settings)
+    port = system.spare_port(1)
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(
             ["/usr/bin/setpriv", "--pdeathsig", "TERM", "prometheus",

@@ -453,7 +453,7 @@ class TestRates:
 
     def test_signing_on_is_limited_more_than_the_rest(self, slow):
         for path in ("/v1/sessions", "/v1/users", "/v1/users/me/password"):
-            # Ten more than the rate are let through, and what was refused is not counted.
+            # Ten times the rate may come at once, and what was refused is not counted.
             answers = [requests.post(slow.base + path, timeout=10) for _ in range(30)]
             refused = [answer for answer in answers if answer.status_code == 429]
             assert refused

@@ -1,19 +1,17 @@
 """Mails by SMTP: the email service by itself, against a mail server that misbehaves on request."""
 import email
 import email.utils
-import json
-import re
 import signal
 import socket
 import uuid
 from email.header import decode_header, make_header
 
+import inside
 import mail_server
 import pytest
 import requests
 from alone import Alone, Keys
 from api import Person, pay_at_provider, wait_for
-from inside import whole_lines
 from local_system import Refused, parts
 from mail_server import MailServer, make_certificate
 from moneypal_local.settings import from_environment
@@ -65,12 +63,10 @@ class Mailer(Alone):
                         f"one mail to {user_id}, {state}")[0]
 
     def metric(self, name):
-        text = requests.get(f"{self.base}/metrics", timeout=TIMEOUT_S).text
-        match = re.search(rf"^{re.escape(name)} (\S+)$", text, re.M)
-        return float(match.group(1)) if match else 0
+        return inside.metric_at(self.base, name) or 0
 
     def events(self, event):
-        return [line for line in map(json.loads, whole_lines(self.log)) if line["event"] == event]
+        return inside.events(self.log, event)
 
 
 @pytest.fixture

@@ -85,8 +85,7 @@ class World:
 
     def expired(self):
         ada, payment = self.awaiting_provider()
-        session = self.sandbox.session_of(payment["id"])
-        self.sandbox.post(f"{SESSIONS}/{session['id']}/expire")
+        self.sandbox.post(f"{self.sandbox.session_path(payment['id'])}/expire")
         return ada, ada.wait_payment(payment["id"], "expired")
 
     def failed(self):
@@ -168,13 +167,13 @@ def test_who_pays_while_it_ends_is_credited_once_or_not_at_all(moneypal, sandbox
     for _ in range(4):
         payment = ada.top_up("20.00")
         url = ada.wait_checkout_url(payment["id"])["checkout_url"]
-        session = sandbox.session_of(payment["id"])
-        path = f"{sandbox.base}{SESSIONS}/{session['id']}/expire"
-        ends = {"expiry": lambda path=path: sandbox.http.post(path, timeout=10),
+        session = sandbox.session_path(payment["id"])
+        url_of_end = f"{sandbox.base}{session}/expire"
+        ends = {"expiry": lambda url=url_of_end: sandbox.http.post(url, timeout=10),
                 "cancel": lambda payment=payment: ada.cancel(payment["id"])}
         race(lambda url=url: pay_while_open(url), ends[rival])
         ended = ada.wait_payment(payment["id"], "succeeded", "expired", "canceled")
-        status = sandbox.get(f"{SESSIONS}/{session['id']}")["payment_status"]
+        status = sandbox.get(session)["payment_status"]
         assert (ended["state"] == "succeeded") == (status == "paid"), (ended, status)
         paid += status == "paid"
     assert ada.balance() == f"{20 * paid}.00"

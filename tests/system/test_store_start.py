@@ -7,10 +7,10 @@ import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import inside
 import pytest
 import requests
 from api import wait_for
-from inside import whole_lines
 from local_system import ROOT
 
 PROGRAM = (ROOT / (os.environ.get("BUILD") or "build")).resolve() / "services/wallet/moneypal-wallet"
@@ -77,7 +77,7 @@ class Start:
                     "JWKS_URL": "http://127.0.0.1:1/jwks.json", **more})
 
     def events(self, name):
-        return [event for event in map(json.loads, whole_lines(self.log)) if event["event"] == name]
+        return inside.events(self.log, name)
 
     def waits(self):
         return self.events("store_awaited")

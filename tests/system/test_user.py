@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import re
 import signal
 import subprocess
 import threading
@@ -13,114 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from api import wait_for
-from local_system import ROOT
-
-PUBLIC_URL = "http://127.0.0.1:8080"
-COOKIE = "moneypal_refresh"
-PASSWORD = "correct horse battery staple"
-CLIENTS = {
-    "payment": {"secret": "payment-secret-0123456789", "scopes": ["user:read"]},
-    "billing": {"secret": "billing:secret/0123456789+", "scopes": ["wallet:transfer", "a:b"]},
-    "mpctl": {"secret": "mpctl-secret-0123456789", "scopes": ["keys:rotate"]},
-}
-START_S_MAX = 20
-JSON = {"Content-Type": "application/json"}
-
-
-class UserService:
-    """One process of moneypal-user over a folder; what it logs is kept."""
-
-    def __init__(self, folder, **environment):
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "clients.json").write_text(json.dumps(CLIENTS))
-        build = ROOT / (os.environ.get("BUILD") or "build")
-        self.binary = build / "services" / "user" / "moneypal-user"
-        self.log = folder / "log"
-        self.environment = {
-            "LISTEN": "127.0.0.1:0",
-            "DATA_DIR": str(folder / "data"),
-            "CLIENTS_FILE": str(folder / "clients.json"),
-            "PUBLIC_URL": PUBLIC_URL,
-            "AMQP_URL": "amqp://nobody:nothing@127.0.0.1:1/%2f",
-            "JWKS_URL": "http://127.0.0.1:1/jwks.json",
-            "ARGON2_MIB": "1",
-            "ARGON2_T": "1",
-            **{name: text for name, text in os.environ.items() if name.endswith("SAN_OPTIONS")},
-            **environment,
-        }
-        self.process = None
-        self.base = None
-
-    def start(self):
-        offset = self.log.stat().st_size if self.log.exists() else 0
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([self.binary], env=self.environment, stderr=log)
-        deadline = time.monotonic() + START_S_MAX
-        while not (told := re.search(r'"event":"listening".*"port":(\d+)', self.text()[offset:])):
-            assert self.process.poll() is None, self.text()[offset:]
-            assert time.monotonic() < deadline, self.text()[offset:]
-            time.sleep(0.01)
-        self.base = f"http://127.0.0.1:{told.group(1)}"
-        return self
-
-    def stop(self, number=signal.SIGTERM):
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(number)
-        return self.process.wait(10) if self.process else None
-
-    def text(self):
-        return self.log.read_text() if self.log.exists() else ""
-
-    def call(self, method, path, **more):
-        return requests.request(method, self.base + path, timeout=20, **more)
-
-    def register(self, user_name, **fields):
-        body = {"first_name": "Ada", "last_name": "Lovelace", "user_name": user_name,
-                "password": PASSWORD, **fields}
-        return self.call("POST", "/v1/users", json=body)
-
-    def log_on(self, user_name, password=PASSWORD, address=None):
-        body = {"user_name": user_name, "password": password}
-        headers = {"X-Forwarded-For": address} if address else {}
-        return self.call("POST", "/v1/sessions", json=body, headers=headers)
-
-    def change_password(self, token, current, fresh):
-        body = {"current_password": current, "new_password": fresh}
-        return self.call("POST", "/v1/users/me/password", json=body, headers=bearer(token))
-
-    def with_cookie(self, method, path, cookie, **headers):
-        headers = {"Origin": PUBLIC_URL, "X-Requested-With": "moneypal", **headers}
-        if cookie is not None:
-            headers["Cookie"] = f"{COOKIE}={cookie}"
-        return self.call(method, path, headers=headers)
-
-    def refresh(self, cookie):
-        return self.with_cookie("POST", "/v1/sessions/refresh", cookie)
-
-    def me(self, token):
-        return self.call("GET", "/v1/users/me", headers=bearer(token))
-
-    def service_token(self, client="payment", **form):
-        form = {"grant_type": "client_credentials", **form}
-        secret = CLIENTS[client]["secret"]
-        quoted = requests.utils.quote(secret, safe="")
-        return self.call("POST", "/oauth/token", data=form, auth=(client, quoted))
-
-
-def bearer(token):
-    return {"Authorization": f"Bearer {token}"}
-
-
-def cookie_of(answer):
-    return re.match(rf"{COOKIE}=([^;]*)", answer.headers["Set-Cookie"]).group(1)
-
-
-def problem_of(answer):
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.json()["status"] == answer.status_code
-    return answer.json()["type"].removeprefix("/problems/")
+from user_service import (CLIENTS, COOKIE, JSON, PASSWORD, UserService, bearer, cookie_of, new_name,
+                          problem_of)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +25,7 @@ def service(tmp_path_factory):
 
 @pytest.fixture
 def name():
-    return "u" + os.urandom(6).hex()
+    return new_name()
 
 
 def test_from_registration_to_sign_out(service, name):
@@ -307,29 +200,6 @@ def test_log_on_does_not_tell_who_is_there(service, name):
         assert "Set-Cookie" not in answer.headers
 
 
-def test_log_on_takes_as_long_for_nobody(tmp_path, name):
-    service = UserService(tmp_path / "user", ARGON2_MIB="19", ARGON2_T="2", NAME_TRIES="1000",
-                          NETWORK_TRIES="1000").start()
-    times = {name: [], "nobody": []}
-    try:
-        service.register(name)
-
-        def seconds(user_name):
-            started = time.perf_counter()
-            assert service.log_on(user_name, "another password").status_code == 401
-            return time.perf_counter() - started
-
-        def quickest():  # other things run on this machine
-            for _ in range(9):
-                for user_name, taken in times.items():
-                    taken.append(seconds(user_name))
-            return [min(taken) for taken in times.values()]
-
-        wait_for(quickest, lambda least: 0.5 < least[1] / least[0] < 2, "like times", 15)
-    finally:
-        service.stop()
-
-
 def test_a_change_of_password_ends_the_other_sessions(service, name):
     service.register(name)
     here, elsewhere = service.log_on(name), service.log_on(name)
@@ -403,66 +273,6 @@ def test_one_signs_out_everywhere(service, name):
         assert problem_of(service.refresh(cookie_of(answer))) == "session_ended"
     assert service.refresh(cookie_of(stranger)).status_code == 200
     assert service.log_on(name).status_code == 201
-
-
-HOME, NEW_PLACE, ATTACKERS = "192.0.2.1", "192.0.2.2", "203.0.113.9"
-
-
-def guess_until_refused(service, name, address):
-    """The answers; after the last, the next try is more than a second away."""
-    answers = []
-
-    def guess():
-        answers.append(service.log_on(name, "a guess", address))
-        return answers[-1].headers.get("Retry-After")
-
-    wait_for(guess, lambda wait_s: wait_s == "2", "a refusal for more than a second")
-    assert {answer.headers["Retry-After"] for answer in answers
-            if answer.status_code == 429} <= {"1", "2"}
-    return answers
-
-
-def test_guessing_is_slowed_down_and_locks_nobody_out(tmp_path, name):
-    service = UserService(tmp_path / "user", NAME_TRIES="4", NAME_REFILL_S="2").start()
-    try:
-        service.register(name)
-        assert service.log_on(name, address=HOME).status_code == 201
-        guesses = guess_until_refused(service, name, ATTACKERS)
-        assert [answer.status_code for answer in guesses[:4]] == [401] * 4
-        assert guesses[-1].status_code == 429
-        assert problem_of(guesses[-1]) == "too_many_tries"
-        nobody = guess_until_refused(service, "x" + name, "203.0.113.8")
-        assert [answer.status_code for answer in nobody[:4]] == [401] * 4
-        assert nobody[-1].json() == guesses[-1].json()  # not told apart from who is there
-
-        # At home nothing is felt of it, and a restart forgets nothing.
-        assert service.log_on(name, address=HOME).status_code == 201
-        service.stop()
-        service.start()
-        assert service.log_on(name, "a guess", ATTACKERS).status_code in (401, 429)
-        assert service.log_on(name, address=HOME).status_code == 201
-
-        # From a new place, and at home with guesses from there: after a short wait.
-        for address in (NEW_PLACE, HOME):
-            guess_until_refused(service, name, address)
-            answer = service.log_on(name, address=address)
-            assert answer.status_code == 429
-            time.sleep(int(answer.headers["Retry-After"]))
-            assert service.log_on(name, address=address).status_code == 201
-    finally:
-        service.stop()
-
-
-def test_many_guesses_at_once_get_no_more_tries(tmp_path, name):
-    service = UserService(tmp_path / "user", NAME_TRIES="5", NAME_REFILL_S="600").start()
-    try:
-        service.register(name)
-        with ThreadPoolExecutor(30) as pool:
-            answers = list(pool.map(lambda i: service.log_on(name, f"guess {i}"), range(30)))
-        assert sum(answer.status_code == 401 for answer in answers) == 5
-        assert {answer.status_code for answer in answers} <= {401, 429, 503}
-    finally:
-        service.stop()
 
 
 def test_a_profile_changes_by_what_is_sent(service, name):
@@ -716,30 +526,6 @@ def test_what_was_answered_survives_a_kill_in_the_midst(tmp_path):
             assert service.register(user_name).status_code == 409
     finally:
         service.stop()
-
-
-def test_a_storm_of_log_ons_is_bounded_and_starves_nobody(tmp_path, name):
-    service = UserService(tmp_path / "user", ARGON2_MIB="19", ARGON2_T="8", HASHING_MAX="1").start()
-    try:
-        service.register(name)
-        token = service.log_on(name).json()["access_token"]
-        with ThreadPoolExecutor(60) as pool:
-            storm = [pool.submit(service.log_on, name) for _ in range(60)]
-            time.sleep(0.2)
-            seconds = []  # the quickest counts: the storm's own threads hold this one up, too
-            while len(seconds) < 5 and not all(each.done() for each in storm):
-                started = time.perf_counter()
-                assert service.me(token).status_code == 200
-                seconds.append(time.perf_counter() - started)
-            assert min(seconds) < 1, seconds
-            answers = [each.result() for each in storm]
-        refused = [answer for answer in answers if answer.status_code == 503]
-        assert {answer.status_code for answer in answers} == {201, 503}
-        for answer in refused:
-            assert problem_of(answer) == "busy" and int(answer.headers["Retry-After"]) >= 1
-        assert service.log_on(name).status_code == 201
-    finally:
-        assert service.stop() == 0
 
 
 def test_the_cookie_is_secure_behind_https(tmp_path, name):
