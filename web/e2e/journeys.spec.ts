@@ -98,6 +98,28 @@ test('a connection lost in mid-pay pays once', async ({ app, page }) => {
 	expect(await payer.balance()).toBe('37.50');
 });
 
+test('an order whose answers were lost is asked about before another one', async ({ app, page }) => {
+	const payer = await reviewing(app);
+	let isLost = true;
+	await page.route('**/v1/payments', async route => {
+		if (route.request().method() !== 'POST' || !isLost) return route.continue();
+		await route.fetch();
+		return route.abort('connectionreset');
+	});
+	await app.button('Pay $12.50').click();
+	await expect(page.getByText(/The connection was lost/)).toBeVisible();
+	isLost = false;
+	await page.getByRole('radio', { name: /Card/ }).check();
+	await app.button('Pay $12.50').click();
+	await expect(page.getByText(/It is not known whether \$12.50 to Grace/)).toBeVisible();
+	await app.button('Try that one again').click();
+	await expect(page.getByText(/The money has arrived\./).first()).toBeVisible();
+	expect((await payer.payments()).filter(each => each.payment_amount === '12.50')).toHaveLength(
+		1,
+	);
+	expect(await payer.balance()).toBe('37.50');
+});
+
 test('reports and CSV are the API’s figures', async ({ app, page }) => {
 	const [ada, grace] = [person(), person('Grace', 'Hopper')];
 	const payer = await registered(ada);

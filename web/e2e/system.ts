@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 /** Starts a whole MoneyPal for the tests, in a folder and on ports of its own, and ends it. */
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const PORTS = 13; // counted from the gateway's: deploy/local/README.md
+const PORTS = 14; // counted from the gateway's: deploy/local/README.md
 const PORT_LEAST = 20_000;
 const PORT_MOST = 32_000;
 const START_MS_MAX = 150_000;

@@ -163,6 +163,12 @@ export const peopleQuery = (query: string) =>
 		staleTime: 60_000,
 	});
 
+/**
+ * For fetchNextPage, which would break off a refetch on its way and then store the old first page
+ * as fresh: what is new would not be seen.
+ */
+export const KEEP_REFETCH = { cancelRefetch: false };
+
 /* --- names --- */
 
 export const fullName = (person: Pick<Person, 'first_name' | 'last_name'>) =>
@@ -215,26 +221,7 @@ export function useNames(ids: readonly (string | null | undefined)[]): (id: stri
 
 /* --- a payment, live --- */
 
-/** Everything that a payment's progress may have changed. */
-export function usePaymentChanged() {
-	const client = useQueryClient();
-	return (id: string) => {
-		for (const queryKey of [
-			['payment', id],
-			['timeline', id],
-		])
-			void client.invalidateQueries({ queryKey });
-	};
-}
-
 const MONEY_KEYS = ['wallets', 'entries', 'payments', 'bills', 'report'];
-
-export function useMoneyChanged() {
-	const client = useQueryClient();
-	return () => {
-		for (const key of MONEY_KEYS) void client.invalidateQueries({ queryKey: [key] });
-	};
-}
 
 /**
  * Asks again. An answer that is on its way may be older than what has just happened: once more after
@@ -271,6 +258,10 @@ export function useLivePayment(id: string) {
 	return query;
 }
 
+/** What an answer told is there at once. A GET on its way may be older, and is broken off. */
 export function paymentKnown(client: QueryClient, payment: Payment) {
-	client.setQueryData(paymentQuery(payment.id).queryKey, payment);
+	const { queryKey } = paymentQuery(payment.id);
+	// Its first half, which puts back what was before the GET, is done when the call returns.
+	void client.cancelQueries({ queryKey });
+	client.setQueryData(queryKey, payment);
 }

@@ -1,8 +1,13 @@
 import { http, HttpResponse } from 'msw';
-import { expect, it, vi } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { problem, server, SESSION, world } from '../test/server';
 import { api } from './client';
 import { accessToken, logOn, restore, sessionNow } from './session';
+
+afterEach(() => {
+	vi.useRealTimers();
+	vi.restoreAllMocks();
+});
 
 const refreshes = () => world.calls.filter(call => call === 'POST /v1/sessions/refresh').length;
 
@@ -62,6 +67,48 @@ it('a server that cannot answer does not end the session', async () => {
 	await restore();
 	server.use(http.post('*/v1/sessions/refresh', () => problem(503, 'unavailable')));
 	await expect(accessToken('token-1')).rejects.toThrow('try again');
+	expect(sessionNow().status).toBe('in');
+});
+
+/** No fetch is answered before its own limit of time, on the clock of the fake timers. */
+function silentServer(answers: (Response | null)[]) {
+	vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
+	vi.spyOn(AbortSignal, 'timeout').mockImplementation(ms => {
+		const limit = new AbortController();
+		setTimeout(() => limit.abort(new DOMException('too long', 'TimeoutError')), ms);
+		return limit.signal;
+	});
+	const start = Date.now();
+	const askedAt: number[] = [];
+	vi.spyOn(globalThis, 'fetch').mockImplementation((_path, init) => {
+		const answer = answers[askedAt.length] ?? null;
+		askedAt.push(Date.now() - start);
+		return answer
+			? Promise.resolve(answer)
+			: new Promise((_, reject) =>
+					init?.signal?.addEventListener('abort', () => reject(new TypeError('lost'))),
+				);
+	});
+	return askedAt;
+}
+
+it('a refresh whose answer is lost is asked for again while the old token is good', async () => {
+	await restore();
+	const askedAt = silentServer([null, Response.json({ ...SESSION, access_token: 'token-2' })]);
+	const token = accessToken('token-1');
+	await vi.advanceTimersByTimeAsync(19_000); // the server's grace is 20 s
+	expect(askedAt).toEqual([0, 10_000]);
+	expect(await token).toBe('token-2');
+	expect(sessionNow().status).toBe('in');
+});
+
+it('a refresh is repeated once only: the third showing of a token ends the session', async () => {
+	await restore();
+	const askedAt = silentServer([null, null, null]);
+	const told = expect(accessToken('token-1')).rejects.toThrow('cannot be reached');
+	await vi.advanceTimersByTimeAsync(60_000);
+	await told;
+	expect(askedAt).toEqual([0, 10_000]);
 	expect(sessionNow().status).toBe('in');
 });
 

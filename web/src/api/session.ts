@@ -19,6 +19,7 @@ const LOCK = 'moneypal-session';
 const HINT = 'moneypal.logged-on'; // not a secret: whether asking for a refresh is worth a call
 const RENEW_MS = 30_000; // before its end
 const CALL_MS_MAX = 20_000;
+const REFRESH_MS_MAX = 10_000; // its repeat must fall within the server's 20 s of grace
 
 let session: Session = { status: 'unknown' };
 let token: { text: string; endsAt: number } | null = null;
@@ -72,12 +73,12 @@ export function userChanged(user: User) {
 	if (session.status === 'in') become({ status: 'in', user });
 }
 
-const call = (path: string, init: RequestInit) =>
+const call = (path: string, init: RequestInit, msMax = CALL_MS_MAX) =>
 	fetch(path, {
 		...init,
 		credentials: 'same-origin',
 		headers: { 'X-Requested-With': 'moneypal', ...init.headers },
-		signal: AbortSignal.timeout(CALL_MS_MAX),
+		signal: AbortSignal.timeout(msMax),
 	}).catch(() => {
 		throw connectionLost();
 	});
@@ -103,8 +104,19 @@ const alone = <T>(work: () => Promise<T>): Promise<T> => {
 	return locks ? (locks.request(LOCK, work) as Promise<T>) : work();
 };
 
+/**
+ * The answer may be lost after the server has rotated the token. The old one is good once more
+ * within the grace, so it is shown again here, at once: who presses "Try again" comes too late.
+ * One repeat only, and with the longer time, because a third showing ends the session. Who asks
+ * after that has no other token to show, and perhaps neither showing arrived.
+ */
+const askRefresh = () => {
+	const ask = (msMax: number) => call('/v1/sessions/refresh', { method: 'POST' }, msMax);
+	return ask(REFRESH_MS_MAX).catch(() => ask(CALL_MS_MAX));
+};
+
 async function refresh(): Promise<string | null> {
-	const response = await alone(() => call('/v1/sessions/refresh', { method: 'POST' }));
+	const response = await alone(askRefresh);
 	if (response.ok) return accept((await response.json()) as Answer);
 	if (response.status !== 401 && response.status !== 403) throw await problem(response);
 	become({ status: 'out', why: session.status === 'in' ? 'expired' : 'never-in' });

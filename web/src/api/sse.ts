@@ -39,8 +39,15 @@ export function eventParser(onEvent: (event: ServerEvent) => void) {
 	};
 }
 
-/** Reads events until the answer ends, or the signal does. */
-export async function readEvents(response: Response, onEvent: (event: ServerEvent) => void) {
+/**
+ * Reads events until the answer ends, or the signal does. `onSound`: something came, if only a
+ * heartbeat.
+ */
+export async function readEvents(
+	response: Response,
+	onEvent: (event: ServerEvent) => void,
+	onSound: () => void = () => undefined,
+) {
 	const reader = response.body?.getReader();
 	if (reader === undefined) return;
 	const decoder = new TextDecoder();
@@ -48,6 +55,7 @@ export async function readEvents(response: Response, onEvent: (event: ServerEven
 	for (;;) {
 		const { done, value } = await reader.read();
 		if (done) return;
+		onSound();
 		feed(decoder.decode(value, { stream: true }));
 	}
 }

@@ -11,6 +11,7 @@ const POLL_MS_FIRST = 1000;
 const POLL_MS_MAX = 10_000;
 const POLL_GROWTH = 1.4;
 const STREAM_AGAIN_MS = 1000;
+const SILENCE_MS_MAX = 40_000; // the server's heart beats every 15 s
 
 interface Watch {
 	id: string;
@@ -34,28 +35,60 @@ function pause(ms: number, signal: AbortSignal) {
 	});
 }
 
+/**
+ * Ends when the watch does, or when nothing was heard for too long: a network that drops without a
+ * word would leave a stream open for ever.
+ */
+function silence(watch: Watch) {
+	const tooLong = new AbortController();
+	let timer: ReturnType<typeof setTimeout>;
+	const heard = () => {
+		clearTimeout(timer);
+		timer = setTimeout(() => tooLong.abort(), SILENCE_MS_MAX);
+	};
+	heard();
+	return {
+		signal: AbortSignal.any([watch.signal, tooLong.signal]),
+		heard,
+		done: () => clearTimeout(timer),
+	};
+}
+
 /** True: there was a stream, and it has ended; or a new token was had. False: there is none. */
 async function follow(watch: Watch): Promise<boolean> {
 	const token = await accessToken();
 	const headers: Record<string, string> = { Accept: 'text/event-stream' };
 	if (token !== null) headers.Authorization = `Bearer ${token}`;
 	if (watch.lastEventId !== null) headers['Last-Event-ID'] = watch.lastEventId;
-	const response = await fetch(`/v1/payments/${watch.id}/events`, {
-		headers,
-		cache: 'no-store',
-		signal: watch.signal,
-	});
-	if (!response.ok || !response.headers.get('Content-Type')?.startsWith('text/event-stream')) {
-		response.body?.cancel().catch(() => undefined);
-		// Where the session was ended on another device, this one is told now, not in minutes.
-		return response.status === 401 && token !== null && (await accessToken(token)) !== null;
+	const { signal, heard, done } = silence(watch);
+	try {
+		const response = await fetch(`/v1/payments/${watch.id}/events`, {
+			headers,
+			cache: 'no-store',
+			signal,
+		});
+		heard();
+		if (
+			!response.ok ||
+			!response.headers.get('Content-Type')?.startsWith('text/event-stream')
+		) {
+			response.body?.cancel().catch(() => undefined);
+			// Where the session was ended on another device, this one is told now, not in minutes.
+			return response.status === 401 && token !== null && (await accessToken(token)) !== null;
+		}
+		watch.onChange(); // what happened before the stream was there
+		await readEvents(
+			response,
+			event => {
+				watch.lastEventId = event.id;
+				watch.onChange();
+			},
+			heard,
+		);
+		return true;
+	} finally {
+		done();
 	}
-	watch.onChange(); // what happened before the stream was there
-	await readEvents(response, event => {
-		watch.lastEventId = event.id;
-		watch.onChange();
-	});
-	return true;
 }
 
 async function poll(watch: Watch) {

@@ -51,6 +51,13 @@ describe('amounts', () => {
 		expect(money('500', 'JPY')).toBe('¥500');
 	});
 
+	it('show all the digits that the API writes, also where Intl has none', () => {
+		expect(money('12.50', 'HUF').replace(/\s/, ' ')).toBe('Ft 12.50');
+		expect(money('12', 'HUF').replace(/\s/, ' ')).toBe('Ft 12');
+		expect(signedMoney('-0.05', 'IDR')).toContain('0.05');
+		expect(money('5', 'USD')).toBe('$5.00');
+	});
+
 	it('have a sign where one is asked for, and zero has none', () => {
 		expect(signedMoney('5.00', 'USD')).toBe('+$5.00');
 		expect(signedMoney('-5.00', 'USD')).toBe('-$5.00');

@@ -16,8 +16,13 @@ export function currencyDigits(currency: string): number {
 
 const formats = new Map<string, Intl.NumberFormat>();
 
-function format(currency: string, sign: 'always' | 'auto') {
-	const key = `${currency} ${sign}`;
+/**
+ * Where the API writes more digits than Intl has for the currency, as for HUF, all are shown: an
+ * amount is never rounded.
+ */
+function format(currency: string, sign: 'always' | 'auto', amount = '') {
+	const digits = Math.max(currencyDigits(currency), amount.split('.')[1]?.length ?? 0);
+	const key = `${currency} ${sign} ${digits}`;
 	let found = formats.get(key);
 	if (found === undefined) {
 		found = new Intl.NumberFormat(undefined, {
@@ -25,6 +30,8 @@ function format(currency: string, sign: 'always' | 'auto') {
 			currency,
 			currencyDisplay: 'narrowSymbol',
 			signDisplay: sign === 'always' ? 'exceptZero' : 'auto',
+			minimumFractionDigits: digits,
+			maximumFractionDigits: digits,
 		});
 		formats.set(key, found);
 	}
@@ -33,11 +40,11 @@ function format(currency: string, sign: 'always' | 'auto') {
 
 /** "12.50" and "USD" as a person writes it: $12.50. Exact: Intl takes the digits themselves. */
 export const money = (amount: string, currency: string) =>
-	format(currency, 'auto').format(amount as Intl.StringNumericLiteral);
+	format(currency, 'auto', amount).format(amount as Intl.StringNumericLiteral);
 
 /** The same with + or −. */
 export const signedMoney = (amount: string, currency: string) =>
-	format(currency, 'always').format(amount as Intl.StringNumericLiteral);
+	format(currency, 'always', amount).format(amount as Intl.StringNumericLiteral);
 
 export function currencySymbol(currency: string) {
 	const parts = format(currency, 'auto').formatToParts(0);

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useSyncExternalStore, type ReactNode } from 'react';
+import { useEffect, useEffectEvent, useRef, useSyncExternalStore, type ReactNode } from 'react';
 import { Link, NavLink, useLocation, useNavigationType } from 'react-router';
 import { fullName, useSession } from '../api/queries';
 import { announced, onAnnounce } from '../lib/announce';
@@ -134,11 +134,13 @@ export function Screen({
 	const { pathname } = useLocation();
 	const how = useNavigationType();
 	useTitle(title);
-	useEffect(() => {
+	const arrive = useEffectEvent(() => {
 		const hasFocus = document.activeElement?.matches('input, [data-autofocus]');
 		if (how !== 'POP' && !hasFocus) heading.current?.focus({ preventScroll: true });
 		if (how !== 'POP') scrollTo(0, 0);
-	}, [pathname, how]);
+	});
+	// Not at a filter, which changes the rest of the address: the focus stays in its field.
+	useEffect(() => arrive(), [pathname]);
 	return (
 		<main id="main" className={`${css.main} ${wide ? css.wide : ''}`}>
 			<div className={hideTitle ? 'only-heard' : css.title}>

@@ -1,5 +1,6 @@
 import type { InfiniteData, UseInfiniteQueryResult } from '@tanstack/react-query';
 import { useEffect, type ReactNode } from 'react';
+import { KEEP_REFETCH } from '../api/queries';
 import { byDay } from '../lib/dates';
 import { Card, Day, More, Rows, RowsLoading, Trouble } from './parts';
 import css from './filters.module.css';
@@ -24,13 +25,13 @@ export function LongList<T>({
 	empty: ReactNode;
 }) {
 	const items = query.data?.pages.flatMap(page => page.items) ?? [];
-	const { hasNextPage, isFetchingNextPage, isError, fetchNextPage } = query;
+	const { hasNextPage, isFetching, isError, fetchNextPage } = query;
 
 	// A filtered page may be empty and still have a next one.
 	const isBlank = items.length === 0 && hasNextPage;
 	useEffect(() => {
-		if (isBlank && !isFetchingNextPage && !isError) void fetchNextPage();
-	}, [isBlank, isFetchingNextPage, isError, fetchNextPage]);
+		if (isBlank && !isFetching && !isError) void fetchNextPage(KEEP_REFETCH);
+	}, [isBlank, isFetching, isError, fetchNextPage]);
 
 	if (query.isPending || (isBlank && !isError))
 		return (
@@ -56,13 +57,9 @@ export function LongList<T>({
 				</section>
 			))}
 			{query.isFetchNextPageError ? (
-				<Trouble error={query.error} onRetry={() => void fetchNextPage()} />
+				<Trouble error={query.error} onRetry={() => void fetchNextPage(KEEP_REFETCH)} />
 			) : (
-				<More
-					hasMore={hasNextPage}
-					isLoading={isFetchingNextPage}
-					onMore={() => void fetchNextPage()}
-				/>
+				<More query={query} />
 			)}
 		</>
 	);

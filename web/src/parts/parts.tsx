@@ -1,8 +1,10 @@
 import { Button, Loader, Skeleton, Text } from '@mantine/core';
+import type { UseInfiniteQueryResult } from '@tanstack/react-query';
 import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { Link } from 'react-router';
 import type { Tone } from '../api/payments';
 import { asProblem } from '../api/problem';
+import { KEEP_REFETCH } from '../api/queries';
 import { announce } from '../lib/announce';
 import { Icon, type IconName } from './icons';
 import css from './parts.module.css';
@@ -217,37 +219,41 @@ export function CopiedId({ id, name }: { id: string; name: string }) {
 	);
 }
 
-/** Loads the next page when its end comes into view; a button for everyone else. */
+/**
+ * Loads the next page when its end comes into view; a button for everyone else. What is asked for
+ * while the list is being refetched waits for that.
+ */
 export function More({
-	hasMore,
-	isLoading,
-	onMore,
+	query: { hasNextPage, isFetching, isFetchingNextPage, fetchNextPage },
 }: {
-	hasMore: boolean;
-	isLoading: boolean;
-	onMore: () => void;
+	query: Pick<
+		UseInfiniteQueryResult,
+		'hasNextPage' | 'isFetching' | 'isFetchingNextPage' | 'fetchNextPage'
+	>;
 }) {
 	const mark = useRef<HTMLDivElement>(null);
-	const latest = useRef(onMore);
+	const [isWanted, setWanted] = useState(false);
 	useEffect(() => {
-		latest.current = onMore;
-	});
+		if (!isWanted || isFetching) return;
+		setWanted(false);
+		if (hasNextPage) void fetchNextPage(KEEP_REFETCH);
+	}, [isWanted, isFetching, hasNextPage, fetchNextPage]);
 	useEffect(() => {
-		if (!hasMore || isLoading || mark.current === null) return undefined;
+		if (!hasNextPage || isFetchingNextPage || mark.current === null) return undefined;
 		const observer = new IntersectionObserver(
-			entries => entries.some(entry => entry.isIntersecting) && latest.current(),
+			entries => entries.some(entry => entry.isIntersecting) && setWanted(true),
 			{ rootMargin: '300px' },
 		);
 		observer.observe(mark.current);
 		return () => observer.disconnect();
-	}, [hasMore, isLoading]);
-	if (!hasMore) return null;
+	}, [hasNextPage, isFetchingNextPage]);
+	if (!hasNextPage) return null;
 	return (
 		<div ref={mark} style={{ textAlign: 'center', padding: '16px 0', minHeight: 74 }}>
-			{isLoading ? (
+			{isFetchingNextPage || isWanted ? (
 				<Loader size="sm" aria-label="Loading more" />
 			) : (
-				<Button variant="subtle" onClick={onMore}>
+				<Button variant="subtle" onClick={() => setWanted(true)}>
 					Show more
 				</Button>
 			)}

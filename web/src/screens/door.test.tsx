@@ -1,5 +1,5 @@
 import { screen, waitFor } from '@testing-library/react';
-import { http } from 'msw';
+import { http, HttpResponse } from 'msw';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { open, title, where } from '../test/render';
 import { problem, server, world } from '../test/server';
@@ -116,6 +116,52 @@ describe('register', () => {
 		await type(user, REGISTRATION);
 		await user.click(screen.getByRole('button', { name: 'Register' }));
 		expect(await screen.findByText(detail)).toBeVisible();
+	});
+
+	const TAKEN = 'This user name is taken: please choose another.';
+
+	/** Registers, and once more after an answer that does not say whether it was done. */
+	async function registerTwice(sentence: RegExp) {
+		const user = open('/register');
+		await title('Open your wallet');
+		await type(user, REGISTRATION);
+		await user.click(screen.getByRole('button', { name: 'Register' }));
+		expect(await screen.findByText(sentence)).toBeVisible();
+		await user.click(screen.getByRole('button', { name: 'Register' }));
+	}
+
+	/** The first answer is lost, and from then on the name is taken. */
+	const answerLost = () =>
+		server.use(
+			http.post('*/v1/users', () => HttpResponse.error(), { once: true }),
+			http.post('*/v1/users', () => problem(409, 'user_name_taken', { detail: TAKEN })),
+		);
+
+	it('whose answer was lost goes on when the user name is one’s own by now', async () => {
+		answerLost();
+		await registerTwice(/cannot be reached/);
+		await title('Hello, Ada');
+	});
+
+	it('whose answer was lost says so when the user name is somebody else’s', async () => {
+		answerLost();
+		server.use(http.post('*/v1/sessions', () => problem(401, 'wrong_credentials')));
+		await registerTwice(/cannot be reached/);
+		expect(await screen.findByText(TAKEN)).toBeVisible();
+	});
+
+	it('is not done again when only logging on did not succeed', async () => {
+		let registered = 0;
+		server.use(
+			http.post('*/v1/users', () => {
+				registered++;
+				return new Response('{"id":"x"}', { status: 201 });
+			}),
+			http.post('*/v1/sessions', () => problem(503, 'unavailable'), { once: true }),
+		);
+		await registerTwice(/cannot answer just now/);
+		await title('Hello, Ada');
+		expect(registered).toBe(1);
 	});
 
 	it('asks for what is missing', async () => {

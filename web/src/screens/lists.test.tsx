@@ -1,9 +1,12 @@
+import { focusManager } from '@tanstack/react-query';
 import { screen, waitFor, within } from '@testing-library/react';
 import { http, HttpResponse } from 'msw';
 import { describe, expect, it, vi } from 'vitest';
 import { saveText } from '../lib/leave';
 import { open, title, where } from '../test/render';
 import { bill, entry, GRACE, ME, payment, problem, server, world } from '../test/server';
+
+const SUMS = { currency: 'USD', paid: '60.75', received: '64.50', funded: '250.00', count: 4 };
 
 describe('activity', () => {
 	it('is grouped by day, newest first', async () => {
@@ -64,6 +67,42 @@ describe('activity', () => {
 		expect(screen.queryByRole('button', { name: 'Show more' })).toBeNull();
 	});
 
+	it('shows what is new also when the next page is asked for meanwhile', async () => {
+		const pages: Record<string, unknown> = {
+			'': { items: [payment({ id: 'x', description: 'first' })], next_cursor: 'b' },
+			b: { items: [payment({ id: 'y', description: 'second' })], next_cursor: null },
+		};
+		const first: { until?: Promise<void> } = {};
+		server.use(
+			http.get('*/v1/payments', async ({ request }) => {
+				const cursor = new URL(request.url).searchParams.get('cursor') ?? '';
+				if (cursor === '') await first.until;
+				return HttpResponse.json(pages[cursor] as object);
+			}),
+		);
+		const user = open('/activity');
+		expect(await screen.findByText(/first/)).toBeVisible();
+
+		let go = () => {};
+		first.until = new Promise(resolve => (go = resolve));
+		pages[''] = {
+			items: [
+				payment({ id: 'z', description: 'newest' }),
+				payment({ id: 'x', description: 'first' }),
+			],
+			next_cursor: 'b',
+		};
+		vi.useFakeTimers({ now: Date.now() + 60_000, toFake: ['Date'] }); // it is old now
+		focusManager.setFocused(false);
+		focusManager.setFocused(true);
+		await user.click(screen.getByRole('button', { name: 'Show more' }));
+		go();
+		expect(await screen.findByText(/second/)).toBeVisible();
+		expect(screen.getByText(/newest/)).toBeVisible();
+		focusManager.setFocused(undefined);
+		vi.useRealTimers();
+	});
+
 	it('says what is wrong, and tries again', async () => {
 		let isDown = true;
 		world.payments = [payment()];
@@ -84,6 +123,20 @@ describe('activity', () => {
 		expect(await screen.findByText('$123.45')).toBeVisible();
 		expect(where()).toBe('/activity?view=statement');
 	});
+});
+
+it.each([
+	['/activity', 'Activity', 'State', 'failed'],
+	['/bills', 'Bills', 'State', 'void'],
+	['/reports', 'Reports', 'Currency', 'EUR'],
+])('%s: the focus stays in a filter that is changed', async (path, name, label, choice) => {
+	world.summary.totals = ['USD', 'EUR'].map(currency => ({ ...SUMS, currency }));
+	const user = open(path);
+	await title(name);
+	const filter = await screen.findByLabelText(label);
+	await user.selectOptions(filter, choice);
+	await waitFor(() => expect(where()).toContain(choice));
+	expect(filter).toHaveFocus();
 });
 
 describe('bills', () => {
@@ -119,15 +172,13 @@ describe('bills', () => {
 });
 
 describe('reports', () => {
-	const sums = { currency: 'USD', paid: '60.75', received: '64.50', funded: '250.00', count: 4 };
-
 	it('shows the API’s own figures as tables', async () => {
 		world.summary = {
 			from: '2026-06',
 			to: '2026-11',
-			totals: [sums],
-			months: [{ ...sums, month: '2026-11' }],
-			counterparties: [{ ...sums, funded: '0.00', counterparty: GRACE.id }],
+			totals: [SUMS],
+			months: [{ ...SUMS, month: '2026-11' }],
+			counterparties: [{ ...SUMS, funded: '0.00', counterparty: GRACE.id }],
 		};
 		open('/reports');
 		const months = await screen.findByRole('region', { name: 'Sums by month' });
@@ -191,8 +242,30 @@ describe('me', () => {
 		await user.clear(screen.getByLabelText('E-mail'));
 		await user.click(screen.getByRole('button', { name: 'Save' }));
 		expect(await screen.findByText('Saved.')).toBeVisible();
-		expect(body).toEqual({ first_name: 'Ada', last_name: 'King', email: null });
+		expect(body).toEqual({ last_name: 'King', email: null });
 		expect(screen.getByText('Ada King')).toBeInTheDocument();
+	});
+
+	it('sends of the profile only what differs from the last answer', async () => {
+		const bodies: unknown[] = [];
+		server.use(
+			http.patch('*/v1/users/me', async ({ request }) => {
+				bodies.push(await request.json());
+				return HttpResponse.json({ ...ME, last_name: 'King', email: 'new@example.com' });
+			}),
+		);
+		const user = open('/me');
+		const name = await screen.findByLabelText('Last name');
+		await user.clear(name);
+		await user.type(name, 'King');
+		await user.click(screen.getByRole('button', { name: 'Save' }));
+		expect(await screen.findByText('Saved.')).toBeVisible();
+		expect(screen.getByLabelText('E-mail')).toHaveValue('new@example.com'); // from another device
+		await user.type(screen.getByLabelText('First name'), 'h');
+		await user.click(screen.getByRole('button', { name: 'Save' }));
+		await waitFor(() =>
+			expect(bodies).toEqual([{ last_name: 'King' }, { first_name: 'Adah' }]),
+		);
 	});
 
 	it('changes the password; a wrong one is told at its field', async () => {

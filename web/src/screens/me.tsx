@@ -15,7 +15,7 @@ import { api, done, told } from '../api/client';
 import type { Tone } from '../api/payments';
 import { asProblem, type Problem } from '../api/problem';
 import { mailsQuery, useMe, type Mail } from '../api/queries';
-import { signOut, signOutEverywhere, userChanged } from '../api/session';
+import { signOut, signOutEverywhere, userChanged, type User } from '../api/session';
 import { announce } from '../lib/announce';
 import { shortTime } from '../lib/dates';
 import { useFields } from '../lib/fields';
@@ -26,12 +26,18 @@ import css from './me.module.css';
 
 const LABELS = { first_name: 'First name', last_name: 'Last name', email: 'E-mail' };
 
+const PROFILE_NAMES = Object.keys(LABELS) as (keyof typeof LABELS)[];
+const profileOf = ({ first_name, last_name, email }: User) => ({
+	first_name,
+	last_name,
+	email: email ?? '',
+});
+
 function Profile() {
 	const me = useMe();
-	const { form, field, values, refuse, refuseBy } = useFields(
-		{ first_name: me.first_name, last_name: me.last_name, email: me.email ?? '' },
-		LABELS,
-	);
+	// What the form began with; only what differs is sent: what was changed elsewhere stays.
+	const [before, setBefore] = useState(profileOf(me));
+	const { form, field, values, setValues, refuse, refuseBy } = useFields(before, LABELS);
 	const [problem, setProblem] = useState<Problem | null>(null);
 	const [isBusy, setBusy] = useState(false);
 	const [isSaved, setSaved] = useState(false);
@@ -48,10 +54,22 @@ function Profile() {
 		if (!refuse(missing) || isBusy) return;
 		setBusy(true);
 		try {
-			const email = values.email.trim() || null;
-			userChanged(
-				await told(api.PATCH('/v1/users/me', { body: { first_name, last_name, email } })),
-			);
+			const email = values.email.trim();
+			const body = {
+				...(first_name !== before.first_name && { first_name }),
+				...(last_name !== before.last_name && { last_name }),
+				...(email !== before.email && { email: email || null }),
+			};
+			const user = await told(api.PATCH('/v1/users/me', { body }));
+			const after = profileOf(user);
+			userChanged(user);
+			setBefore(after);
+			setValues(now => {
+				const next = { ...now };
+				for (const name of PROFILE_NAMES)
+					if (now[name] === values[name]) next[name] = after[name]; // not typed on meanwhile
+				return next;
+			});
 			setSaved(true);
 		} catch (error) {
 			const problem = asProblem(error);
@@ -164,11 +182,7 @@ function Notices() {
 					</li>
 				))}
 			</Rows>
-			<More
-				hasMore={query.hasNextPage}
-				isLoading={query.isFetchingNextPage}
-				onMore={() => void query.fetchNextPage()}
-			/>
+			<More query={query} />
 		</>
 	);
 }

@@ -1,8 +1,9 @@
-import { screen, waitFor } from '@testing-library/react';
+import { screen, waitFor, within } from '@testing-library/react';
 import { http, HttpResponse } from 'msw';
 import { describe, expect, it } from 'vitest';
 import { open, title, where } from '../test/render';
-import { GRACE, payment, problem, server, world } from '../test/server';
+import { newAttempt, keptAttempt } from '../api/attempt';
+import { GRACE, ME, payment, problem, server, world } from '../test/server';
 
 async function toReview(amount = '30', note = 'Tap') {
 	const user = open('/pay');
@@ -40,8 +41,15 @@ describe('the form', () => {
 
 	it('is as it was left when one comes back from the review', async () => {
 		const user = await toReview('30', 'Tap');
+		await user.click(screen.getByRole('radio', { name: /Card/ }));
 		await user.click(screen.getByRole('link', { name: 'Back' }));
 		await title('Pay');
+		expect(screen.getByText('Grace Hopper')).toBeVisible();
+		expect(screen.getByLabelText(/^Amount/)).toHaveValue('30.00');
+		expect(screen.getByLabelText(/^What for/)).toHaveValue('Tap');
+		await user.click(screen.getByRole('button', { name: 'Review' }));
+		await title('Review');
+		expect(screen.getByRole('radio', { name: /Card/ })).toBeChecked();
 	});
 });
 
@@ -118,4 +126,120 @@ describe('the review', () => {
 		await title('Pay');
 		expect(where()).toBe('/pay');
 	});
+});
+
+describe('when an earlier order may have been paid', () => {
+	const ORDER = {
+		paid_to: GRACE.id,
+		payment_amount: '30.00',
+		currency: 'USD',
+		source: 'card',
+		description: 'Tap',
+	} as const;
+	const DRAFT = { person: GRACE, amount: '30.00', currency: 'USD', note: 'Tap' };
+	const unsure = () => screen.findByRole('group', { name: /^It is not known whether/ });
+	const answer = async (name: string) => {
+		const button = within(await unsure()).getByRole('button', { name });
+		await waitFor(() => expect(button).toBeEnabled());
+		return button;
+	};
+	const replayed = () =>
+		server.use(
+			http.post('*/v1/payments', ({ request }) => {
+				world.keys.push(request.headers.get('Idempotency-Key') ?? '');
+				world.payments = [payment()];
+				return HttpResponse.json(payment(), {
+					status: 201,
+					headers: { 'Idempotent-Replayed': 'true' },
+				});
+			}),
+		);
+
+	it('a change after the answers were lost asks first; a second tap is no answer', async () => {
+		const busy = { status: 503, headers: { 'Retry-After': '0' } };
+		server.use(http.post('*/v1/payments', () => HttpResponse.json({}, busy)));
+		const user = await toReview();
+		await user.click(confirm());
+		expect(await screen.findByRole('alert')).toHaveTextContent('you pay once');
+		const { key } = keptAttempt(ME.id) ?? {};
+		server.resetHandlers();
+		await user.click(screen.getByRole('radio', { name: /Card/ }));
+		expect(screen.queryByRole('alert')).toBeNull();
+		await user.click(confirm());
+		expect(await unsure()).toHaveTextContent('$30.00 to Grace Hopper went through');
+		await user.click(screen.getByRole('button', { name: /make the new one/ }));
+		expect(world.keys).toEqual([]);
+		await user.click(await answer('Try that one again'));
+		await title('Payment');
+		expect(world.keys).toEqual([key]);
+		expect(world.bodies).toMatchObject([{ source: 'wallet' }]);
+	});
+
+	it('pays anew when told to, once', async () => {
+		const { key } = newAttempt(ME.id, 'Grace Hopper', ORDER);
+		const user = await toReview();
+		await user.click(confirm());
+		await user.dblClick(await answer('Leave it, and make the new one'));
+		await title('Payment');
+		expect(world.keys).toHaveLength(1);
+		expect(world.keys).not.toContain(key);
+		expect(keptAttempt(ME.id)).toBeNull();
+	});
+
+	it('keeps the source for a reload, and so the order and its key', async () => {
+		const { key } = newAttempt(ME.id, 'Grace Hopper', ORDER);
+		const draft = { ...DRAFT, source: 'card' };
+		const user = open({ pathname: '/pay/review', state: { draft } });
+		await title('Review');
+		await user.click(confirm());
+		await title('Payment');
+		expect(world.keys).toEqual([key]);
+		expect(screen.queryByText(/before$/)).toBeNull();
+	});
+
+	it('shows one that had been made as that, and offers a new one', async () => {
+		newAttempt(ME.id, 'Grace Hopper', ORDER);
+		replayed();
+		const draft = { ...DRAFT, source: 'card' };
+		const user = open({ pathname: '/pay/review', state: { draft } });
+		await title('Review');
+		await user.click(confirm());
+		await title('Payment');
+		expect(await screen.findByText('You made this payment before')).toBeVisible();
+		await user.click(screen.getByRole('link', { name: 'Make a new one' }));
+		await title('Review');
+		server.resetHandlers();
+		await user.click(confirm());
+		await title('Payment');
+		expect(new Set(world.keys).size).toBe(2);
+		expect(screen.queryByText('You made this payment before')).toBeNull();
+	});
+
+	it('one repeated by this screen is simply paid', async () => {
+		replayed();
+		const user = await toReview();
+		await user.click(confirm());
+		await title('Payment');
+		expect(screen.queryByText('You made this payment before')).toBeNull();
+	});
+});
+
+it('an answer that comes after one has gone on leaves one there', async () => {
+	let release = () => undefined as void;
+	const held = new Promise<void>(done => (release = done));
+	server.use(
+		http.post('*/v1/payments', async () => {
+			await held;
+			world.payments = [payment()];
+			return HttpResponse.json(payment(), { status: 201 });
+		}),
+	);
+	const user = await toReview();
+	await user.click(confirm());
+	await user.click(screen.getByRole('link', { name: 'Activity' }));
+	await title('Activity');
+	release();
+	expect(await screen.findByText(/Grace Hopper/)).toBeVisible(); // asked for again
+	expect(where()).toBe('/activity');
+	expect(keptAttempt(ME.id)).toBeNull();
 });

@@ -1,10 +1,10 @@
 import { Button, NativeSelect, Stack, Text, TextInput } from '@mantine/core';
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState, type FormEvent } from 'react';
 import { Navigate, Route, Routes, useLocation, useNavigate } from 'react-router';
-import { attemptFor, sendAttempt } from '../api/attempt';
-import { asProblem, fieldSentence, type Problem } from '../api/problem';
-import { fullName, paymentKnown, walletsQuery, type Person } from '../api/queries';
+import type { Order } from '../api/attempt';
+import { fieldSentence } from '../api/problem';
+import { fullName, walletsQuery, type Person } from '../api/queries';
 import { currencyDigits, fromMinor, money, parseAmount, toMinor } from '../lib/money';
 import { AmountField } from '../parts/amount-field';
 import { Icon } from '../parts/icons';
@@ -12,6 +12,8 @@ import { Screen } from '../parts/layout';
 import { Card, Fact, Facts, Notice, Trouble } from '../parts/parts';
 import { PersonField } from '../parts/person-field';
 import css from './pay.module.css';
+import { Unsure } from './unsure';
+import { useSend } from './use-send';
 
 const NOTE_CHARS_MAX = 200;
 
@@ -21,14 +23,16 @@ interface Draft {
 	amount: string;
 	currency: string;
 	note: string;
+	source?: Source;
 }
 
 const useDraft = () => (useLocation().state as { draft?: Draft } | null)?.draft;
 
-function Form() {
+function Form({ reviewed }: { reviewed: Draft | null }) {
 	const navigate = useNavigate();
 	const wallets = useQuery(walletsQuery);
-	const draft = useDraft();
+	const written = useDraft();
+	const draft = reviewed ?? written;
 	const [person, setPerson] = useState<Person | null>(draft?.person ?? null);
 	const [text, setText] = useState(draft?.amount ?? '');
 	const [note, setNote] = useState(draft?.note ?? '');
@@ -52,7 +56,14 @@ function Form() {
 			});
 			return;
 		}
-		const state = { draft: { person, amount: parsed.amount, currency, note: note.trim() } };
+		const next: Draft = {
+			person,
+			amount: parsed.amount,
+			currency,
+			note: note.trim(),
+			source: draft?.source,
+		};
+		const state = { draft: next };
 		void navigate('/pay', { replace: true, state }); // for the way back
 		void navigate('/pay/review', { state });
 	}
@@ -110,7 +121,7 @@ function Form() {
 	);
 }
 
-type Source = 'wallet' | 'card';
+type Source = Order['source'];
 
 function Sources({
 	source,
@@ -159,37 +170,30 @@ function missing(amount: string, balance: string | undefined, currency: string) 
 	return lack > 0n ? fromMinor(lack, digits) : null;
 }
 
-function Review({ draft }: { draft: Draft }) {
-	const client = useQueryClient();
+function Review({ draft, onShown }: { draft: Draft; onShown: (draft: Draft) => void }) {
 	const navigate = useNavigate();
 	const wallets = useQuery(walletsQuery);
-	const [source, setSource] = useState<Source>('wallet');
-	const [problem, setProblem] = useState<Problem | null>(null);
-	const [isBusy, setBusy] = useState(false);
-	const { person, amount, currency, note } = draft;
+	const { person, amount, currency, note, source = 'wallet' } = draft;
+	const send = useSend(() => ({ to: '/pay/review', state: { draft } }));
+	const { problem, isBusy, unsure } = send;
 	const balance = wallets.data?.find(wallet => wallet.currency === currency)?.amount;
 	const lack = source === 'wallet' ? missing(amount, balance, currency) : null;
+	const name = fullName(person);
+	const order: Order = {
+		paid_to: person.id,
+		payment_amount: amount,
+		currency,
+		source,
+		...(note !== '' && { description: note }),
+	};
+	useEffect(() => onShown(draft), [draft, onShown]);
 
-	async function confirm() {
-		if (isBusy) return;
-		setBusy(true);
-		setProblem(null);
-		try {
-			const payment = await sendAttempt(
-				attemptFor({
-					paid_to: person.id,
-					payment_amount: amount,
-					currency,
-					source,
-					...(note !== '' && { description: note }),
-				}),
-			);
-			paymentKnown(client, payment);
-			void navigate(`/payments/${payment.id}`, { replace: true });
-		} catch (error) {
-			setProblem(asProblem(error));
-			setBusy(false);
-		}
+	function choose(next: Source) {
+		send.changed();
+		void navigate('/pay/review', {
+			replace: true,
+			state: { draft: { ...draft, source: next } },
+		});
 	}
 
 	return (
@@ -202,7 +206,7 @@ function Review({ draft }: { draft: Draft }) {
 				<Stack gap="md">
 					<Sources
 						source={source}
-						onChange={setSource}
+						onChange={choose}
 						balance={balance === undefined ? undefined : money(balance, currency)}
 						isDisabled={isBusy}
 					/>
@@ -224,7 +228,7 @@ function Review({ draft }: { draft: Draft }) {
 					{problem && (
 						<Trouble
 							error={problem}
-							onRetry={problem.isUncertain ? () => void confirm() : undefined}
+							onRetry={problem.isUncertain ? () => send.pay(name, order) : undefined}
 						/>
 					)}
 					{problem && Object.keys(problem.fields).length > 0 && (
@@ -234,15 +238,23 @@ function Review({ draft }: { draft: Draft }) {
 								fieldSentence('What it is for', problem.fields.description)}
 						</Notice>
 					)}
-					<Button
-						size="lg"
-						fullWidth
-						loading={isBusy}
-						leftSection={<Icon name="pay" />}
-						onClick={() => void confirm()}
-					>
-						Pay {money(amount, currency)}
-					</Button>
+					{unsure ? (
+						<Unsure
+							attempt={unsure}
+							onAgain={() => send.payAgain(unsure)}
+							onAnew={() => send.payAnew(name, order)}
+						/>
+					) : (
+						<Button
+							size="lg"
+							fullWidth
+							loading={isBusy}
+							leftSection={<Icon name="pay" />}
+							onClick={() => send.pay(name, order)}
+						>
+							Pay {money(amount, currency)}
+						</Button>
+					)}
 					<Text role="status" size="sm" c="dimmed" ta="center" mih={20}>
 						{isBusy &&
 							'Sending. If the connection is lost, it is sent again, and paid once.'}
@@ -253,16 +265,19 @@ function Review({ draft }: { draft: Draft }) {
 	);
 }
 
-function ReviewOrForm() {
+function ReviewOrForm({ onShown }: { onShown: (draft: Draft) => void }) {
 	const draft = useDraft();
-	return draft === undefined ? <Navigate to="/pay" replace /> : <Review draft={draft} />;
+	if (draft === undefined) return <Navigate to="/pay" replace />;
+	return <Review draft={draft} onShown={onShown} />;
 }
 
 export default function Pay() {
+	// The arrow of the review is a link, which carries no draft.
+	const [reviewed, setReviewed] = useState<Draft | null>(null);
 	return (
 		<Routes>
-			<Route index element={<Form />} />
-			<Route path="review" element={<ReviewOrForm />} />
+			<Route index element={<Form reviewed={reviewed} />} />
+			<Route path="review" element={<ReviewOrForm onShown={setReviewed} />} />
 			<Route path="*" element={<Navigate to="/pay" replace />} />
 		</Routes>
 	);

@@ -25,7 +25,23 @@ const waitingForCard = (payment: Payment): Words => ({
 	isMoving: true,
 });
 
-function forPayer(payment: Payment, page: CardPage): Words {
+const waitingForBank = (payment: Payment): Words => ({
+	...waitingForCard(payment),
+	title: 'Waiting for your bank',
+	text: isTopUp(payment)
+		? 'The money is on its way, which can take some days. You can close this page.'
+		: 'The money is on its way, which can take some days; then the payment goes on by itself. You can close this page.',
+});
+
+/** The cancellation was accepted for later. */
+export const cancelingLater: Words = {
+	tone: 'wait',
+	title: 'Being canceled',
+	text: 'It will be canceled as soon as the payment provider can be reached, unless it was paid before.',
+	isMoving: true,
+};
+
+function forPayer(payment: Payment, page: CardPage, isAtBank: boolean): Words {
 	const amount = money(payment.payment_amount, payment.currency);
 	const charge = money(payment.checkout_amount ?? payment.payment_amount, payment.currency);
 	const what = isTopUp(payment) ? 'top-up' : 'payment';
@@ -39,6 +55,7 @@ function forPayer(payment: Payment, page: CardPage): Words {
 				isMoving: true,
 			};
 		case 'awaiting_provider':
+			if (isAtBank) return waitingForBank(payment);
 			if (page === 'done') return waitingForCard(payment);
 			if (page === 'canceled')
 				return {
@@ -63,6 +80,7 @@ function forPayer(payment: Payment, page: CardPage): Words {
 				isMoving: true,
 			};
 		case 'requires_funding':
+			if (isAtBank) return waitingForBank(payment);
 			if (page === 'done' && hasPage) return waitingForCard(payment);
 			return {
 				tone: 'wait',
@@ -142,8 +160,27 @@ function forPayee(payment: Payment): Words {
 	}
 }
 
-export const paymentWords = (payment: Payment, me: string, page: CardPage): Words =>
-	payment.paid_by === me ? forPayer(payment, page) : forPayee(payment);
+export const paymentWords = (
+	payment: Payment,
+	me: string,
+	page: CardPage,
+	isAtBank: boolean,
+): Words => (payment.paid_by === me ? forPayer(payment, page, isAtBank) : forPayee(payment));
+
+// What comes after the provider's word that it waits for the money: then it waits no longer.
+const STEPS = [
+	'session.opened',
+	'session.processing',
+	'payment.captured',
+	'payment.retried',
+	'bill.unfunded',
+];
+
+/** It was paid by bank: there is no page any more, and that the provider waits is the last step. */
+export const isPaidByBank = (payment: Payment, events: readonly string[]) =>
+	payment.checkout_url === null &&
+	['awaiting_provider', 'requires_funding'].includes(payment.state) &&
+	events.findLast(event => STEPS.includes(event)) === 'session.processing';
 
 const EVENTS: Record<string, string> = {
 	'payment.requested': 'Asked for',

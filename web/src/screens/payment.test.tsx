@@ -3,7 +3,7 @@ import { http, HttpResponse } from 'msw';
 import { describe, expect, it, vi } from 'vitest';
 import type { Payment } from '../api/payments';
 import { leaveFor } from '../lib/leave';
-import { open, title } from '../test/render';
+import { open, title, where } from '../test/render';
 import { GRACE, ME, payment, problem, server, world } from '../test/server';
 
 const CARD = { checkout_url: 'http://provider.example/pay/1', checkout_amount: '20.00' };
@@ -190,6 +190,12 @@ it('tries the wallet again, repeating a lost call under its key', async () => {
 	expect(keys).toEqual([keys[0], keys[0]]);
 });
 
+const sayYes = async () => {
+	const yes = screen.getByRole('button', { name: 'Yes, cancel' });
+	await waitFor(() => expect(yes).toBeEnabled());
+	return yes;
+};
+
 it('cancels after asking, and tells when it is too late', async () => {
 	const detail = 'The money of this payment is being moved, it cannot be canceled any more.';
 	server.use(
@@ -198,9 +204,124 @@ it('cancels after asking, and tells when it is too late', async () => {
 	const user = show({ state: 'requires_funding', ...CARD });
 	await user.click(await screen.findByRole('button', { name: 'Cancel the payment' }));
 	await user.click(screen.getByRole('button', { name: 'Keep it' }));
+	expect(screen.getByRole('button', { name: 'Cancel the payment' })).toHaveFocus();
 	await user.click(screen.getByRole('button', { name: 'Cancel the payment' }));
-	await user.click(screen.getByRole('button', { name: 'Yes, cancel' }));
+	await user.click(await sayYes());
 	expect(await screen.findByRole('alert')).toHaveTextContent(detail);
+});
+
+it('the second tap of a double tap does not cancel', async () => {
+	const user = show({ state: 'requires_funding', ...CARD });
+	await user.click(await screen.findByRole('button', { name: 'Cancel the payment' }));
+	await user.click(screen.getByRole('button', { name: 'Yes, cancel' }));
+	await sayYes();
+	expect(world.calls.filter(each => each.endsWith('/cancel'))).toEqual([]);
+});
+
+it('tells that it is canceled later, and has nothing more to ask', async () => {
+	server.use(
+		http.post('*/v1/payments/:id/cancel', () => {
+			world.payments = [payment({ state: 'requires_funding' })];
+			return HttpResponse.json(world.payments[0], { status: 202 });
+		}),
+	);
+	const user = show({ state: 'requires_funding', ...CARD });
+	await user.click(await screen.findByRole('button', { name: 'Cancel the payment' }));
+	await user.click(await sayYes());
+	expect(
+		await screen.findByText(/^It will be canceled as soon as the payment provider can/),
+	).toBeVisible();
+	expect(screen.queryByRole('button', { name: /Cancel|Try|card/ })).toBeNull();
+});
+
+it('a retry that was done although its answer was lost leaves no error behind', async () => {
+	server.use(
+		http.post('*/v1/payments/:id/retry', () => {
+			world.payments = [payment({ state: 'succeeded', status: true })];
+			return HttpResponse.error();
+		}),
+	);
+	const user = show({ state: 'requires_funding', ...CARD });
+	await user.click(await screen.findByRole('button', { name: 'Try the wallet again' }));
+	expect(
+		await screen.findByText('The money has arrived. Both of you get a notice.'),
+	).toBeVisible();
+	expect(screen.queryByRole('alert')).toBeNull();
+});
+
+it('cancels without the error of a retry before', async () => {
+	const detail = 'It cannot be canceled any more.';
+	server.use(
+		http.post('*/v1/payments/:id/retry', () => HttpResponse.error()),
+		http.post('*/v1/payments/:id/cancel', () => problem(409, 'payment_settling', { detail })),
+	);
+	const user = show({ state: 'requires_funding', ...CARD });
+	await user.click(await screen.findByRole('button', { name: 'Try the wallet again' }));
+	expect(await screen.findByRole('alert')).toHaveTextContent('cannot be reached');
+	await user.click(screen.getByRole('button', { name: 'Cancel the payment' }));
+	await user.click(await sayYes());
+	await waitFor(() => expect(screen.getByRole('alert')).toHaveTextContent(detail));
+});
+
+describe('back from the card page', () => {
+	const back = () => show({ state: 'requires_funding', ...CARD }, '?checkout=done');
+	const waiting = () => screen.findByText('Waiting for the payment provider');
+
+	it('does not offer the wallet while the card is being charged', async () => {
+		back();
+		await waiting();
+		expect(screen.queryByRole('button', { name: /wallet/ })).toBeNull();
+	});
+
+	it.each<[string, Partial<Payment>[]]>([
+		['another page', [{ checkout_url: 'http://provider.example/pay/2' }]],
+		['another state', [{ state: 'settling', checkout_url: null }, CARD]],
+	])(
+		'%s means that it is over',
+		async (_name, changes) => {
+			back();
+			await waiting();
+			for (const each of changes) {
+				world.payments = [payment({ state: 'requires_funding', ...CARD, ...each })];
+				if (each.state)
+					await screen.findByText('On its way', { selector: 'div' }, { timeout: 9000 });
+			}
+			expect(
+				await screen.findByRole(
+					'button',
+					{ name: 'Add $20.00 by card' },
+					{ timeout: 9000 },
+				),
+			).toBeVisible();
+			await waitFor(() => expect(where()).toBe(`/payments/${payment().id}`));
+		},
+		20_000,
+	);
+});
+
+describe('paid by bank', () => {
+	const happened = (...events: string[]) => {
+		const row = { at: '2026-11-23T10:00:00.000Z', service: 'provider', detail: null };
+		world.timeline = events.map((event, i) => ({ ...row, seq: i + 1, event }));
+	};
+
+	it.each<Payment['state']>(['awaiting_provider', 'requires_funding'])(
+		'in %s waits for the bank',
+		async state => {
+			happened('session.opened', 'session.processing');
+			show({ state });
+			expect(await screen.findByText('Waiting for your bank')).toBeVisible();
+			expect(screen.queryByRole('button', { name: /Cancel|Try/ })).toBeNull();
+		},
+	);
+
+	it('waits no longer when the money came and was spent elsewhere', async () => {
+		happened('session.processing', 'payment.captured', 'funding.settled', 'bill.unfunded');
+		show({ state: 'requires_funding' });
+		expect(await screen.findByText('Wallet too empty')).toBeVisible();
+		expect(screen.getByText('Your wallet has too little')).toBeVisible();
+		expect(screen.getByRole('button', { name: 'Cancel the payment' })).toBeVisible();
+	});
 });
 
 it('says that there is no such payment', async () => {

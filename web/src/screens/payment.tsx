@@ -1,7 +1,7 @@
 import { Button, Group, Loader, Skeleton, Text } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
-import { Link, useParams, useSearchParams } from 'react-router';
+import { Link, useLocation, useParams, useSearchParams } from 'react-router';
 import { api, told } from '../api/client';
 import {
 	canCancel,
@@ -16,6 +16,7 @@ import { asProblem } from '../api/problem';
 import { paymentKnown, timelineQuery, useLivePayment, useMe, useNames } from '../api/queries';
 import { fullTime, timeSince } from '../lib/dates';
 import { announce } from '../lib/announce';
+import { useCanAnswer } from '../lib/can-answer';
 import { leaveFor } from '../lib/leave';
 import { money } from '../lib/money';
 import { Icon } from '../parts/icons';
@@ -32,14 +33,17 @@ import {
 	Word,
 } from '../parts/parts';
 import {
+	cancelingLater,
 	eventWords,
 	invoiceIn,
+	isPaidByBank,
 	paymentWords,
 	serviceWords,
 	type CardPage,
 	type Words,
 } from './payment-words';
 import css from './payment.module.css';
+import type { Anew } from './use-send';
 
 /** Retry and cancel. A key lasts until its answer is certain: a repeated retry is one retry. */
 function useWishes(payment: PaymentType) {
@@ -68,11 +72,59 @@ function useWishes(payment: PaymentType) {
 		},
 	});
 	const cancel = useMutation({
-		mutationFn: () => told(api.POST('/v1/payments/{id}/cancel', { params: { path } })),
-		onSuccess: known,
+		mutationFn: async () => {
+			const call = api.POST('/v1/payments/{id}/cancel', { params: { path } });
+			const next = await told(call);
+			return { next, isForLater: (await call).response.status === 202 };
+		},
+		onSuccess: ({ next }) => known(next),
 		onError: () => void client.invalidateQueries({ queryKey: ['payment', payment.id] }),
 	});
-	return { retry, cancel };
+	return {
+		isBusy: retry.isPending || cancel.isPending,
+		isRetrying: retry.isPending,
+		error: retry.error ?? cancel.error,
+		isCanceledLater: cancel.data?.isForLater ?? false,
+		tryWallet: () => {
+			cancel.reset();
+			retry.mutate('wallet');
+		},
+		cancel: () => {
+			retry.reset();
+			cancel.mutate();
+		},
+	};
+}
+type Wishes = ReturnType<typeof useWishes>;
+
+function CancelQuestion({
+	what,
+	onKeep,
+	onCancel,
+	isBusy,
+}: {
+	what: string;
+	onKeep: () => void;
+	onCancel: () => void;
+	isBusy: boolean;
+}) {
+	const canAnswer = useCanAnswer();
+	return (
+		<Group grow gap="xs" role="group" aria-label={`Cancel the ${what}?`}>
+			<Button variant="default" onClick={onKeep} disabled={isBusy} autoFocus>
+				Keep it
+			</Button>
+			<Button
+				color="red"
+				variant="light"
+				loading={isBusy}
+				disabled={!canAnswer}
+				onClick={onCancel}
+			>
+				Yes, cancel
+			</Button>
+		</Group>
+	);
 }
 
 function Cancel({
@@ -84,51 +136,64 @@ function Cancel({
 	onCancel: () => void;
 	isBusy: boolean;
 }) {
-	const [isAsked, setAsked] = useState(false);
+	const [asked, setAsked] = useState<'never' | 'now' | 'before'>('never');
 	const what = isTopUp(payment) ? 'top-up' : 'payment';
-	if (!isAsked)
+	if (asked === 'now')
 		return (
-			<Button variant="subtle" color="red" onClick={() => setAsked(true)}>
-				Cancel the {what}
-			</Button>
+			<CancelQuestion
+				what={what}
+				onKeep={() => setAsked('before')}
+				onCancel={onCancel}
+				isBusy={isBusy}
+			/>
 		);
 	return (
-		<Group grow gap="xs" role="group" aria-label={`Cancel the ${what}?`}>
-			<Button variant="default" onClick={() => setAsked(false)} disabled={isBusy} autoFocus>
-				Keep it
-			</Button>
-			<Button color="red" variant="light" loading={isBusy} onClick={onCancel}>
-				Yes, cancel
-			</Button>
-		</Group>
+		<Button
+			variant="subtle"
+			color="red"
+			disabled={isBusy}
+			onClick={() => setAsked('now')}
+			autoFocus={asked === 'before'}
+		>
+			Cancel the {what}
+		</Button>
 	);
 }
 
-function PayerActions({ payment, words }: { payment: PaymentType; words: Words }) {
-	const { retry, cancel } = useWishes(payment);
+function PayerActions({
+	payment,
+	words,
+	page,
+	wishes,
+}: {
+	payment: PaymentType;
+	words: Words;
+	page: CardPage;
+	wishes: Wishes;
+}) {
 	const url = checkoutUrl(payment);
-	const isBusy = retry.isPending || cancel.isPending;
-	const error = retry.error ?? cancel.error;
+	// What is paid at that page now must not be closed by a retry.
+	const isPayingByCard = page === 'done' && url !== null;
 	return (
 		<div className={`${css.actions} no-print`}>
-			{error && <Trouble error={error} />}
+			{wishes.error && <Trouble error={wishes.error} />}
 			{words.card && url && (
 				<Button size="lg" leftSection={<Icon name="card" />} onClick={() => leaveFor(url)}>
 					{words.card}
 				</Button>
 			)}
-			{canRetry(payment) && (
+			{canRetry(payment) && !isPayingByCard && (
 				<Button
 					variant="default"
-					loading={retry.isPending}
-					disabled={isBusy}
-					onClick={() => retry.mutate('wallet')}
+					loading={wishes.isRetrying}
+					disabled={wishes.isBusy}
+					onClick={wishes.tryWallet}
 				>
 					Try the wallet again
 				</Button>
 			)}
 			{canCancel(payment) && (
-				<Cancel payment={payment} onCancel={() => cancel.mutate()} isBusy={isBusy} />
+				<Cancel payment={payment} onCancel={wishes.cancel} isBusy={wishes.isBusy} />
 			)}
 			{hasEnded(payment) && !payment.status && (
 				<Button component={Link} to={isTopUp(payment) ? '/top-up' : '/pay'} variant="light">
@@ -137,6 +202,86 @@ function PayerActions({ payment, words }: { payment: PaymentType; words: Words }
 			)}
 		</div>
 	);
+}
+
+/** Where the payment stands, and what can be done; all of it anew in another state. */
+function Standing({
+	payment,
+	page,
+	isAtBank,
+	words: usual,
+}: {
+	payment: PaymentType;
+	page: CardPage;
+	isAtBank: boolean;
+	words: Words;
+}) {
+	const me = useMe();
+	const wishes = useWishes(payment);
+	const isEnding = wishes.isCanceledLater && canCancel(payment) && !isAtBank;
+	const words = isEnding ? cancelingLater : usual;
+	const heading = `${words.title}. ${words.text}`;
+	useEffect(() => announce(heading), [heading]);
+	return (
+		<>
+			<div className="no-print">
+				<Notice
+					tone={words.tone}
+					title={words.title}
+					icon={words.isMoving ? <Loader size={20} color="currentColor" /> : undefined}
+				>
+					{words.text}
+				</Notice>
+			</div>
+			{/* Money that is on its way by bank can be neither called back nor paid twice. */}
+			{payment.paid_by === me.id && !isEnding && !isAtBank && (
+				<PayerActions payment={payment} words={words} page={page} wishes={wishes} />
+			)}
+		</>
+	);
+}
+
+/** Told once an order that was sent anew turns out to have been done before. */
+function MadeBefore({ payment, anew }: { payment: PaymentType; anew: Anew }) {
+	const what = isTopUp(payment) ? 'top-up' : 'payment';
+	return (
+		<Card className="no-print">
+			<Notice tone="wait" live title={`You made this ${what} before`}>
+				It is of {fullTime(payment.created_at)}. No second one was made.
+				<div style={{ marginTop: 10 }}>
+					<Button
+						size="sm"
+						variant="default"
+						component={Link}
+						to={anew.to}
+						state={anew.state}
+					>
+						Make a new one
+					</Button>
+				</div>
+			</Notice>
+		</Card>
+	);
+}
+
+/**
+ * How the provider's page was left, while that is news: a payment in another state, or with another
+ * page, has gone on since, and then the address loses it.
+ */
+function useCardPage(payment: PaymentType): CardPage {
+	const [search, setSearch] = useSearchParams();
+	const { state: kept } = useLocation() as { state: unknown };
+	const [first] = useState({ state: payment.state, url: payment.checkout_url });
+	const url = payment.checkout_url;
+	const isPast = payment.state !== first.state || (url !== null && url !== first.url);
+	const page = search.get('checkout') as CardPage;
+	useEffect(() => {
+		if (!isPast || page === null) return;
+		const next = new URLSearchParams(search);
+		next.delete('checkout');
+		setSearch(next, { replace: true, state: kept });
+	}, [isPast, page, search, setSearch, kept]);
+	return isPast ? null : page;
 }
 
 function Timeline({ id, isMoving }: { id: string; isMoving: boolean }) {
@@ -204,22 +349,21 @@ function Receipt({ payment }: { payment: PaymentType }) {
 
 function Shown({ payment }: { payment: PaymentType }) {
 	const me = useMe();
-	const [search] = useSearchParams();
-	const page = search.get('checkout') as CardPage;
+	const page = useCardPage(payment);
+	const anew = (useLocation().state as { anew?: Anew } | null)?.anew;
+	const timeline = useQuery(timelineQuery(payment.id));
+	const isAtBank = isPaidByBank(payment, timeline.data?.map(row => row.event) ?? []);
+	const words = paymentWords(payment, me.id, page, isAtBank);
 	const nameOf = useNames([payment.paid_by, payment.paid_to]);
-	const words = paymentWords(payment, me.id, page);
-	const isPayer = payment.paid_by === me.id;
 	const who = isTopUp(payment)
 		? 'Top-up of my wallet'
-		: isPayer
+		: payment.paid_by === me.id
 			? `To ${nameOf(payment.paid_to ?? '')}`
 			: `From ${nameOf(payment.paid_by)}`;
 
-	const heading = `${words.title}. ${words.text}`;
-	useEffect(() => announce(heading), [heading]);
-
 	return (
 		<>
+			{anew && <MadeBefore payment={payment} anew={anew} />}
 			<Card>
 				<div className={css.receiptHead}>MoneyPal receipt</div>
 				<div className={css.hero}>
@@ -229,18 +373,13 @@ function Shown({ payment }: { payment: PaymentType }) {
 					</strong>
 					<Word {...paymentWord(payment)} />
 				</div>
-				<div className="no-print">
-					<Notice
-						tone={words.tone}
-						title={words.title}
-						icon={
-							words.isMoving ? <Loader size={20} color="currentColor" /> : undefined
-						}
-					>
-						{words.text}
-					</Notice>
-				</div>
-				{isPayer && <PayerActions payment={payment} words={words} />}
+				<Standing
+					key={payment.state}
+					payment={payment}
+					page={page}
+					isAtBank={isAtBank}
+					words={words}
+				/>
 			</Card>
 			<section className={`${css.section} no-print`}>
 				<Card>
@@ -279,7 +418,7 @@ export default function Payment() {
 	return (
 		<Screen title={title} back="/activity">
 			{payment.data ? (
-				<Shown payment={payment.data} />
+				<Shown key={payment.data.id} payment={payment.data} />
 			) : isAbsent ? (
 				<Card>
 					<Empty

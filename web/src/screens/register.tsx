@@ -1,5 +1,5 @@
 import { Anchor, Button, PasswordInput, Stack, Text, TextInput, Title } from '@mantine/core';
-import { useState, type FormEvent } from 'react';
+import { useRef, useState, type FormEvent } from 'react';
 import { Link, useLocation } from 'react-router';
 import { api, told } from '../api/client';
 import { asProblem, type Problem } from '../api/problem';
@@ -23,6 +23,8 @@ export default function Register() {
 	const { form, field, values, refuse, refuseBy } = useFields(EMPTY, LABELS);
 	const [problem, setProblem] = useState<Problem | null>(null);
 	const [isBusy, setBusy] = useState(false);
+	// The user names sent from here, and what is known of them: a lost answer may be a yes.
+	const sent = useRef(new Map<string, 'perhaps' | 'registered'>());
 
 	function isComplete() {
 		return refuse({
@@ -35,13 +37,7 @@ export default function Register() {
 		});
 	}
 
-	async function submit(event: FormEvent) {
-		event.preventDefault();
-		setProblem(null);
-		if (!isComplete() || isBusy) return;
-		setBusy(true);
-		const { password } = values;
-		const user_name = values.user_name.trim();
+	async function register(user_name: string) {
 		try {
 			await told(
 				api.POST('/v1/users', {
@@ -49,12 +45,45 @@ export default function Register() {
 						first_name: values.first_name.trim(),
 						last_name: values.last_name.trim(),
 						user_name,
-						password,
+						password: values.password,
 						email: values.email.trim() || null,
 					},
 				}),
 			);
-			await logOn(user_name, password);
+			sent.current.set(user_name, 'registered');
+		} catch (error) {
+			if (asProblem(error).isUncertain) sent.current.set(user_name, 'perhaps');
+			throw error;
+		}
+	}
+
+	async function registerAndLogOn() {
+		const user_name = values.user_name.trim();
+		const before = sent.current.get(user_name);
+		let taken: Problem | null = null; // perhaps by this person: then the password is right
+		if (before !== 'registered')
+			try {
+				await register(user_name);
+			} catch (error) {
+				const problem = asProblem(error);
+				if (problem.kind !== 'user_name_taken' || before !== 'perhaps') throw problem;
+				taken = problem;
+			}
+		try {
+			await logOn(user_name, values.password);
+		} catch (error) {
+			const problem = asProblem(error);
+			throw problem.status === 401 && taken !== null ? taken : problem;
+		}
+	}
+
+	async function submit(event: FormEvent) {
+		event.preventDefault();
+		setProblem(null);
+		if (!isComplete() || isBusy) return;
+		setBusy(true);
+		try {
+			await registerAndLogOn();
 		} catch (error) {
 			const problem = asProblem(error);
 			if (problem.kind === 'user_name_taken') refuse({ user_name: problem.sentence });

@@ -1,6 +1,7 @@
 import { screen, waitFor } from '@testing-library/react';
 import { http, HttpResponse } from 'msw';
 import { expect, it, vi } from 'vitest';
+import { newAttempt } from '../api/attempt';
 import { leaveFor } from '../lib/leave';
 import { open, title, where } from '../test/render';
 import { ME, payment, problem, server, world } from '../test/server';
@@ -73,4 +74,56 @@ it('tries a lost connection again by itself, under one key', async () => {
 	await waitFor(() => expect(leaveFor).toHaveBeenCalled(), { timeout: 4000 });
 	expect(vi.mocked(leaveFor)).toHaveBeenCalledTimes(1);
 	expect(world.payments).toHaveLength(1);
+});
+
+const ORDER = { paid_to: null, payment_amount: '10.00', currency: 'USD', source: 'card' } as const;
+
+it('asks before another amount when an earlier top-up may have been made', async () => {
+	newAttempt(ME.id, null, ORDER);
+	const user = open('/top-up');
+	await user.click(await screen.findByRole('button', { name: '$50' }));
+	await user.click(submit());
+	expect(await screen.findByText(/whether a top-up of \$10\.00 went through/)).toBeVisible();
+	expect(world.keys).toEqual([]);
+	await user.click(screen.getByRole('button', { name: '$25' }));
+	expect(submit()).toBeVisible();
+});
+
+it('does not go to the card page of one that had been made before', async () => {
+	newAttempt(ME.id, null, ORDER);
+	const made = payment({
+		paid_to: null,
+		state: 'awaiting_provider',
+		checkout_url: 'http://provider.example/pay/1',
+	});
+	world.payments = [made];
+	server.use(
+		http.post('*/v1/payments', () =>
+			HttpResponse.json(made, { status: 201, headers: { 'Idempotent-Replayed': 'true' } }),
+		),
+	);
+	const user = open('/top-up');
+	await user.click(await screen.findByRole('button', { name: '$10' }));
+	await user.click(submit());
+	expect(await screen.findByText('You made this top-up before')).toBeVisible();
+	expect(leaveFor).not.toHaveBeenCalled();
+	await user.click(screen.getByRole('link', { name: 'Make a new one' }));
+	await title('Top up');
+	expect(screen.getByLabelText(/^Amount/)).toHaveValue('10.00');
+});
+
+it('does not take along who has gone on meanwhile', async () => {
+	let release = () => undefined as void;
+	const held = new Promise<void>(done => (release = done));
+	server.use(http.post('*/v1/payments', () => held.then(() => undefined)));
+	const user = open('/top-up');
+	await user.click(await screen.findByRole('button', { name: '$10' }));
+	await user.click(submit());
+	await user.click(screen.getByRole('link', { name: 'Activity' }));
+	await title('Activity');
+	release();
+	await waitFor(() => expect(world.payments).toHaveLength(1));
+	await new Promise(done => setTimeout(done, 100));
+	expect(leaveFor).not.toHaveBeenCalled();
+	expect(where()).toBe('/activity');
 });

@@ -2,7 +2,7 @@ import { MantineProvider } from '@mantine/core';
 import { QueryClientProvider } from '@tanstack/react-query';
 import { render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
-import { MemoryRouter, useLocation } from 'react-router';
+import { MemoryRouter, useLocation, type InitialEntry } from 'react-router';
 import { newQueryClient } from '../api/queries';
 import { App } from '../app';
 import { theme } from '../theme';
@@ -13,7 +13,7 @@ function Where() {
 }
 
 /** The whole app at an address, as somebody who is logged on, unless the world says otherwise. */
-export function open(path: string) {
+export function open(path: InitialEntry) {
 	const client = newQueryClient();
 	client.setDefaultOptions({ queries: { ...client.getDefaultOptions().queries, retryDelay: 1 } });
 	render(

@@ -1,7 +1,7 @@
 import '@testing-library/jest-dom/vitest';
 import { cleanup, configure } from '@testing-library/react';
 import { afterAll, afterEach, beforeAll, beforeEach, vi } from 'vitest';
-import { dropAttempt } from '../api/attempt';
+import { dropAttempts } from '../api/attempt';
 import { forgetSession } from '../api/session';
 import { leaveFor, saveText } from '../lib/leave';
 import { resetWorld, server } from './server';
@@ -16,7 +16,7 @@ beforeEach(() => {
 	vi.mocked(leaveFor).mockClear();
 	vi.mocked(saveText).mockClear();
 	forgetSession();
-	dropAttempt();
+	dropAttempts();
 	sessionStorage.clear();
 	localStorage.clear();
 	resetWorld();
