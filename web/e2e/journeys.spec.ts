@@ -98,7 +98,10 @@ test('a connection lost in mid-pay pays once', async ({ app, page }) => {
 	expect(await payer.balance()).toBe('37.50');
 });
 
-test('an order whose answers were lost is asked about before another one', async ({ app, page }) => {
+test('an order whose answers were lost is asked about before another one', async ({
+	app,
+	page,
+}) => {
 	const payer = await reviewing(app);
 	let isLost = true;
 	await page.route('**/v1/payments', async route => {
