@@ -47,10 +47,15 @@ class Mailer(Alone):
         self.keys = keys
         super().__init__("email", folder, keys.url, AMQP_URL=moneypal.secret("amqp_url"),
                          MAILDIR="", SMTP_URL=url, SMTP_TIMEOUT_MS="5000", **more)
+        wait_for(lambda: self.ask_mails(str(uuid.uuid4())).status_code,
+                 lambda status: status != 503, "the issuer's keys")
+
+    def ask_mails(self, user_id):
+        return requests.get(f"{self.base}/v1/mails", timeout=TIMEOUT_S, headers={
+            "Authorization": f"Bearer {self.keys.of_user(sub=user_id)}"})
 
     def mails_of(self, user_id):
-        answer = requests.get(f"{self.base}/v1/mails", timeout=TIMEOUT_S, headers={
-            "Authorization": f"Bearer {self.keys.of_user(sub=user_id)}"})
+        answer = self.ask_mails(user_id)
         assert answer.status_code == 200, answer.text
         return answer.json()["items"]
 
@@ -74,8 +79,9 @@ def run(events, keys, tmp_path):
     """Starts mail services and mail servers that end with the test."""
     running = []
 
-    def start(server=None, url=None, **more):
-        mailer = Mailer(events, keys, tmp_path / f"email-{len(running)}", url or server.url, **more)
+    def start(server=None, url=None, folder=None, **more):
+        folder = folder or tmp_path / f"email-{len(running)}"
+        mailer = Mailer(events, keys, folder, url or server.url, **more)
         running.append(mailer)
         return mailer
 
@@ -273,7 +279,7 @@ def test_a_crash_behind_the_message_sends_it_once_more(events, payer, plain, run
     wait_for(lambda: len(plain.to(address_of(somebody))), lambda count: count == 1, "one mail")
     mailer.process.send_signal(signal.SIGKILL)
     mailer.process.wait(20)
-    again = Mailer(events, mailer.keys, mailer.log.parent, plain.url, SMTP_TLS="off")
+    again = run(plain, folder=mailer.log.parent, SMTP_TLS="off")
     again.wait_state(somebody.id, "unknown")
     wait_for(lambda: len(plain.to(address_of(somebody))), lambda count: count == 2, "two mails")
     wait_for(lambda: again.metric('moneypal_mail_attempts_total{outcome="unknown"}'),
