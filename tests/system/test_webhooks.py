@@ -141,8 +141,7 @@ def test_an_expired_session_ends_the_payment(moneypal, sandbox):
     ada = Person.register(moneypal.base, "Ada", "Client")
     payment = ada.top_up("15.00")
     ada.wait_checkout_url(payment["id"])
-    session = sandbox.session_of(payment["id"])
-    sandbox.post(f"/v1/checkout/sessions/{session['id']}/expire")
+    sandbox.post(f"{sandbox.session_path(payment['id'])}/expire")
     ended = ada.wait_payment(payment["id"], "expired")
     assert ended["status"] is False and ended["checkout_url"] is None
     wait_for(ada.mails, lambda m: [x["event"] for x in m] == ["payment.expired"], "the notice")

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { api, told } from './client';
+import { answered, api } from './client';
 import type { Payment } from './payments';
 import { asProblem, Problem } from './problem';
 import { sessionNow } from './session';
@@ -92,13 +92,13 @@ export const dropAttempts = () => kept.clear();
 const running = new Map<string, Promise<Answer>>();
 
 async function post(attempt: Attempt): Promise<Answer> {
-	const call = api.POST('/v1/payments', {
-		params: { header: { 'Idempotency-Key': attempt.key } },
-		body: attempt.order,
-	});
-	const payment = await told(call);
-	const { response } = await call;
-	return { payment, isReplayed: response.headers.get('Idempotent-Replayed') === 'true' };
+	const { data, response } = await answered(
+		api.POST('/v1/payments', {
+			params: { header: { 'Idempotency-Key': attempt.key } },
+			body: attempt.order,
+		}),
+	);
+	return { payment: data, isReplayed: response.headers.get('Idempotent-Replayed') === 'true' };
 }
 
 const pause = (ms: number) => new Promise(resolve => setTimeout(resolve, ms));

@@ -38,14 +38,22 @@ export const api = createClient<user & wallet & payment & billing & email>({
 	fetch: authorizedFetch,
 });
 
-/** The answer's body, or a Problem thrown. */
-export async function told<T>(
-	answer: Promise<{ data?: T; error?: unknown; response: Response }>,
-): Promise<T> {
+interface Answered<T> {
+	data?: T;
+	error?: unknown;
+	response: Response;
+}
+
+/** The answer's body and what came with it, or a Problem thrown. */
+export async function answered<T>(answer: Promise<Answered<T>>) {
 	const { data, error, response } = await answer;
 	if (!response.ok || data === undefined) throw problemOf(response, error);
-	return data;
+	return { data, response };
 }
+
+/** The answer's body, or a Problem thrown. */
+export const told = async <T>(answer: Promise<Answered<T>>): Promise<T> =>
+	(await answered(answer)).data;
 
 /** The same where the answer has no body. */
 export async function done(answer: Promise<{ error?: unknown; response: Response }>) {

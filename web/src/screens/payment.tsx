@@ -2,7 +2,7 @@ import { Button, Group, Loader, Skeleton, Text } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { Link, useLocation, useParams, useSearchParams } from 'react-router';
-import { api, told } from '../api/client';
+import { answered, api, told } from '../api/client';
 import {
 	canCancel,
 	canRetry,
@@ -72,19 +72,15 @@ function useWishes(payment: PaymentType) {
 		},
 	});
 	const cancel = useMutation({
-		mutationFn: async () => {
-			const call = api.POST('/v1/payments/{id}/cancel', { params: { path } });
-			const next = await told(call);
-			return { next, isForLater: (await call).response.status === 202 };
-		},
-		onSuccess: ({ next }) => known(next),
+		mutationFn: () => answered(api.POST('/v1/payments/{id}/cancel', { params: { path } })),
+		onSuccess: ({ data }) => known(data),
 		onError: () => void client.invalidateQueries({ queryKey: ['payment', payment.id] }),
 	});
 	return {
 		isBusy: retry.isPending || cancel.isPending,
 		isRetrying: retry.isPending,
 		error: retry.error ?? cancel.error,
-		isCanceledLater: cancel.data?.isForLater ?? false,
+		isCanceledLater: cancel.data?.response.status === 202,
 		tryWallet: () => {
 			cancel.reset();
 			retry.mutate('wallet');
