@@ -10,7 +10,8 @@
  * Durations count from when a request was due, so a server that stalls is not spared the rest.
  *
  * Prints one JSON object: requests sent, answers by status, refusals without Retry-After, requests
- * lost with their connection, given up and never answered, seconds, durations of the 2xx in ms.
+ * lost with their connection, given up and never answered, seconds from the first request to the
+ * last answer, durations of the 2xx in ms.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -60,6 +61,7 @@ struct overload {
 	size_t idle_count;
 	int64_t begin_us;
 	int64_t end_us;
+	int64_t took_us;
 	int64_t due; /* in an open loop: requests that were due so far */
 
 	int64_t sent;
@@ -274,6 +276,7 @@ static void run(struct overload *load)
 				receive(load, connection);
 		}
 	}
+	load->took_us = mp_clock_mono_us() - load->begin_us;
 	load->unanswered = load->connections_count - (int64_t)load->idle_count;
 }
 
@@ -290,9 +293,9 @@ static void tell(const struct overload *load)
 	}
 	(void)printf(
 		"}, \"no_retry_after\": %lld, \"lost\": %lld, \"given_up\": %lld, "
-		"\"unanswered\": %lld, \"seconds\": %lld, \"p50_ms\": %.1f, \"p99_ms\": %.1f}\n",
+		"\"unanswered\": %lld, \"seconds\": %.2f, \"p50_ms\": %.1f, \"p99_ms\": %.1f}\n",
 		(long long)load->no_retry_after, (long long)load->lost, (long long)load->given_up,
-		(long long)load->unanswered, (long long)load->seconds,
+		(long long)load->unanswered, (double)load->took_us / 1e6,
 		(double)histogram_at(&load->histogram, 500) / 1000.0,
 		(double)histogram_at(&load->histogram, 990) / 1000.0);
 }

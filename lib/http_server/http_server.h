@@ -80,7 +80,7 @@ struct mp_http_server_config {
 	unsigned network_threads; /* 0: 2 */
 	unsigned workers;	  /* 0: 16 */
 	unsigned queue_max;	  /* requests waiting for a worker; over it 503. 0: 1024 */
-	unsigned connections_max; /* over it 503. 0: 1280 */
+	unsigned connections_max; /* over it 503. 0: 1536 */
 	unsigned timeout_s;	  /* of an idle or slow connection. 0: 30 */
 	/*
 	 * /readyz: MP_OK, or a sentence; on a thread of its own, one call at a time: it may wait,

@@ -78,7 +78,7 @@ static enum mp_rc fill_config(
 	server->config.network_threads = or_usual(config->network_threads, 2);
 	server->config.workers = or_usual(config->workers, 16);
 	server->config.queue_max = or_usual(config->queue_max, 1024);
-	server->config.connections_max = or_usual(config->connections_max, 1280);
+	server->config.connections_max = or_usual(config->connections_max, 1536);
 	server->config.timeout_s = or_usual(config->timeout_s, 30);
 	server->config.origin = NULL;
 	if (config->origin != NULL) {

@@ -23,7 +23,7 @@ struct config {
 #define FIELD(name) offsetof(struct config, name)
 
 /* For requests that are answered at once, however many watch. */
-#define CONNECTIONS_BESIDE 1280
+#define CONNECTIONS_BESIDE 1536
 
 /* A session is stored before it is opened: so long may opening it take, or clocks differ. */
 #define SESSION_OPENING_S_MIN 300

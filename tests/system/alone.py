@@ -10,6 +10,8 @@ import time
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import requests
+from api import TIMEOUT_S, wait_for
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -73,15 +75,17 @@ class Keys:
 
 
 class Alone:
-    """One service by itself, with nobody to call, that trusts our issuer."""
+    """One service by itself, with nobody to call, that knows our issuer's keys once it is made."""
 
-    def __init__(self, service, folder, jwks_url, **more):
+    def __init__(self, service, folder, keys=None, **more):
+        self.keys = keys
         folder.mkdir(exist_ok=True)
         binary = ROOT / (os.environ.get("BUILD") or "build") / f"services/{service}/moneypal-{service}"
         self.log = folder / "log"
         nowhere = "http://127.0.0.1:1"
         environment = {
-            "LISTEN": "127.0.0.1:0", "DATA_DIR": str(folder / "data"), "JWKS_URL": jwks_url,
+            "LISTEN": "127.0.0.1:0", "DATA_DIR": str(folder / "data"),
+            "JWKS_URL": keys.url if keys else nowhere + "/",
             "PUBLIC_URL": "http://127.0.0.1:8080",
             "AMQP_URL": "amqp://nobody:nothing@127.0.0.1:1/%2f",
             "USER_URL": nowhere, "WALLET_URL": nowhere, "TOKEN_URL": nowhere + "/oauth/token",
@@ -93,12 +97,28 @@ class Alone:
         }
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen([binary], env=environment, stderr=log)
+        try:
+            self._wait_ready()
+        except BaseException:
+            self.process.kill()
+            raise
+
+    def _wait_ready(self):
         deadline = time.monotonic() + START_S_MAX
         while not (told := re.search(r'"event":"listening".*"port":(\d+)', self.log.read_text())):
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.02)
-        self.base = f"http://127.0.0.1:{told.group(1)}"
+        self.port = int(told.group(1))
+        self.base = f"http://127.0.0.1:{self.port}"
+        if self.keys:
+            wait_for(self._any_answer, lambda status: status != 503, "the issuer's keys")
+
+    def _any_answer(self):
+        """The status of what every service has, and a token opens: 503 while it knows no keys."""
+        token = self.keys.of_service(scope="store:backup")
+        return requests.delete(f"{self.base}/v1/backups/none", timeout=TIMEOUT_S, headers={
+            "Authorization": f"Bearer {token}"}).status_code
 
     def stop(self):
         self.process.terminate()

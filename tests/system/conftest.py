@@ -1,6 +1,7 @@
 """Fixtures of the system tests: the real binaries, a real broker, a real gateway."""
 
 import re
+import resource
 import sys
 from pathlib import Path
 
@@ -37,6 +38,15 @@ def sandbox(moneypal):
     sandbox = Sandbox(moneypal)
     yield sandbox
     sandbox.clear_faults()
+
+
+@pytest.fixture
+def many_sockets():
+    """Room for thousands of them in this process."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -74,7 +74,7 @@ def test_answers_to_operators_are_as_the_contract_has_them(moneypal, ada, tmp_pa
 def test_answers_of_transfers_are_as_the_contract_has_them(tmp_path):
     """By itself: what is generated here moves money."""
     keys = Keys()
-    wallet = Alone("wallet", tmp_path / "wallet", keys.url)
+    wallet = Alone("wallet", tmp_path / "wallet", keys)
     try:
         check(tmp_path, "wallet", wallet.base, keys.of_service(), "--exclude-tag", "wallets")
     finally:
@@ -86,7 +86,7 @@ def test_answers_of_users_are_as_the_contract_has_them(tmp_path):
     """By itself: wrong passwords without number would slow down other tests' log-ons."""
     clients = tmp_path / "clients.json"
     clients.write_text(json.dumps(USER_CLIENTS))
-    user = Alone("user", tmp_path / "user", "http://127.0.0.1:1/", CLIENTS_FILE=str(clients),
+    user = Alone("user", tmp_path / "user", CLIENTS_FILE=str(clients),
                  ARGON2_MIB="1", ARGON2_T="1")
     try:
         ada = Person.register(user.base, "Ada", "Contract", email="ada@example.com")

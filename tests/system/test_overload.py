@@ -15,7 +15,7 @@ from contextlib import closing
 import pytest
 import requests
 from alone import Alone, Keys
-from api import Person, wait_for
+from api import Person
 from local_system import ROOT
 
 SECONDS = int(os.environ.get("OVERLOAD_S") or 0)
@@ -107,11 +107,8 @@ def quickest_answer_s(port, request):
 def wallet(tmp_path_factory):
     """A wallet by itself, and a token that may transfer."""
     keys = Keys()
-    service = Alone("wallet", tmp_path_factory.mktemp("wallet"), keys.url)
-    service.port = int(service.base.rpartition(":")[2])
+    service = Alone("wallet", tmp_path_factory.mktemp("wallet"), keys)
     service.token = keys.of_service()
-    wait_for(lambda: requests.get(f"{service.base}/v1/transfers/{uuid.uuid4()}", timeout=5, headers={
-        "Authorization": f"Bearer {service.token}"}).status_code, lambda s: s == 404, "keys")
     yield service
     keys.server.shutdown()
     assert service.stop() == 0, service.log.read_text()[-4000:]

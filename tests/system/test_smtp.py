@@ -44,18 +44,12 @@ class Mailer(Alone):
     """An email service that sends by SMTP."""
 
     def __init__(self, moneypal, keys, folder, url, **more):
-        self.keys = keys
-        super().__init__("email", folder, keys.url, AMQP_URL=moneypal.secret("amqp_url"),
+        super().__init__("email", folder, keys, AMQP_URL=moneypal.secret("amqp_url"),
                          MAILDIR="", SMTP_URL=url, SMTP_TIMEOUT_MS="5000", **more)
-        wait_for(lambda: self.ask_mails(str(uuid.uuid4())).status_code,
-                 lambda status: status != 503, "the issuer's keys")
-
-    def ask_mails(self, user_id):
-        return requests.get(f"{self.base}/v1/mails", timeout=TIMEOUT_S, headers={
-            "Authorization": f"Bearer {self.keys.of_user(sub=user_id)}"})
 
     def mails_of(self, user_id):
-        answer = self.ask_mails(user_id)
+        answer = requests.get(f"{self.base}/v1/mails", timeout=TIMEOUT_S, headers={
+            "Authorization": f"Bearer {self.keys.of_user(sub=user_id)}"})
         assert answer.status_code == 200, answer.text
         return answer.json()["items"]
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 import requests
-from alone import Alone, Keys
+from alone import Alone
 from api import Person, pay_at_provider, wait_for
 from inside import metric
 from test_mpctl import done
@@ -149,8 +149,7 @@ def test_an_expired_session_ends_the_payment(moneypal, sandbox):
 
 def test_secrets_rotate_and_clocks_differ_by_five_minutes(tmp_path):
     """A payment service by itself: both secrets are good, a third is not, 300 s either way are."""
-    payment = Alone("payment", tmp_path, Keys().url,
-                    STRIPE_WEBHOOK_SECRET="whsec_new,whsec_old")
+    payment = Alone("payment", tmp_path, STRIPE_WEBHOOK_SECRET="whsec_new,whsec_old")
     now = time.time()
     told = []
     for number, (secret, offset_s, _) in enumerate(ROTATION):
