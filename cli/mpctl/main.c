@@ -18,7 +18,7 @@ static const struct mpctl_command commands[] = {
 		MPCTL_NEEDS_SERVICES, mpctl_redrive},
 	{"close", "PAYMENT", 1, 1, "ends one with wrong figures, once its money is refunded",
 		MPCTL_NEEDS_SERVICES, mpctl_close},
-	{"reconcile", "[DAY | --from DAY --to DAY]", 0, 6,
+	{"reconcile", "[DAY | --from DAY --to DAY] [--grace S]", 0, 6,
 		"the provider's captures and our credits: yesterday, late ones before",
 		MPCTL_NEEDS_SERVICES, mpctl_reconcile},
 	{"dead list", "[SERVICE]", 0, 1, "the events that a service could not handle",

@@ -137,6 +137,8 @@ static enum mp_rc add_value(struct mp_buf *out, const char *name)
 		{"RUN", settings.run, 0},
 		{"WEB", settings.web, 0},
 		{"LISTEN", settings.listen, 0},
+		/* Buffered below a pipe's atomic write: lines of two workers are never mixed. */
+		{"ACCESS_LOG", "/dev/stdout json buffer=4k flush=1s", 0},
 		{"REQUESTS_PER_S", NULL, settings.rate},
 		{"REQUESTS_BURST", NULL, 4 * settings.rate},
 		{"SIGN_ONS_PER_S", NULL, settings.sign_on_rate},

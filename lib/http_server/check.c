@@ -141,7 +141,7 @@ static enum mp_rc check_key(struct mp_request *req)
 	size_t len = strnlen(key, MP_IDEMPOTENCY_KEY_MAX + 1);
 	bool printable = true;
 	for (size_t i = 0; i < len; i++)
-		printable = printable && key[i] > 0x20 && key[i] < 0x7f;
+		printable = printable && key[i] >= 0x20 && key[i] < 0x7f;
 	if (len == 0 || len > MP_IDEMPOTENCY_KEY_MAX || !printable)
 		return http_refuse(req, 400, "idempotency_key_malformed",
 			"An Idempotency-Key has 1 to 255 printable ASCII characters.", MP_INVALID);

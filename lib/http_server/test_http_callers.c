@@ -200,7 +200,7 @@ static void idempotency_keys_are_demanded_and_bound_to_the_request(void **state)
 		{"PATCH", "/key/1", ADA, "", 200, "ada|(none)|"},
 		{"POST", "/key/1", ADA, "", 400, "/problems/idempotency_key_required"},
 		{"POST", "/key/1", ADA "Idempotency-Key:\r\n", "", 400, "key_malformed"},
-		{"POST", "/key/1", ADA "Idempotency-Key: a b\r\n", "", 400, "key_malformed"},
+		{"POST", "/key/1", ADA "Idempotency-Key: a b\r\n", "", 200, "ada|a b|"},
 		{"POST", "/key/1", ADA "Idempotency-Key: \xc3\xa9\r\n", "", 400, "key_malformed"},
 		{"PATCH", "/key/1", ADA "Idempotency-Key: \x01\r\n", "", 400, "key_malformed"},
 		{"POST", "/key/1", "Idempotency-Key: k-1\r\n", "", 401, "unauthenticated"},

@@ -56,7 +56,6 @@ static int set_work(json_t *json, const struct payment *p)
 		json, "reviewed_from", reviewed ? payment_state_name(p->reviewed_from) : NULL);
 	failed |= mp_json_set_text(json, "ending", closing ? payment_state_name(p->ending) : NULL);
 	failed |= mp_json_set_int(json, "attempt", p->attempt);
-	failed |= mp_json_set_bool(json, "cancel_wanted", p->cancel_wanted);
 	failed |= mp_json_set_int(json, "captures_unsettled", p->captures_unsettled);
 	failed |= mp_json_set_int(json, "sessions_processing", p->sessions_processing);
 	failed |= mp_json_set_text(json, "trace", p->trace);

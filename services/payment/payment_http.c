@@ -56,6 +56,7 @@ static int set_payer_fields(json_t *json, const struct payment *p, bool for_paye
 	const char *url = for_payer ? p->checkout_url : NULL;
 	int failed = mp_json_set_text(json, "checkout_url", url);
 
+	failed |= mp_json_set_bool(json, "cancel_wanted", for_payer && p->cancel_wanted);
 	failed |= mp_json_set_text(json, "reason", for_payer ? p->reason : NULL);
 	if (url == NULL) {
 		failed |= mp_json_set_text(json, "checkout_amount", NULL);

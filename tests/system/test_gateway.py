@@ -334,6 +334,9 @@ def test_bodies_have_a_limit(gateway, asked):
     pieces = (b"x" * 8192 for _ in range(9))
     assert_problem(requests.post(url, data=pieces, timeout=10), 413, "too_large")
     assert not asked
+    url, most = gateway.base + "/v1/webhooks/stripe", 256 * 1024
+    assert requests.post(url, data=b"x" * most, timeout=10).json()["body_bytes"] == most
+    assert_problem(requests.post(url, data=b"x" * (most + 1), timeout=10), 413, "too_large")
 
 
 def test_long_headers_and_paths_are_refused(gateway, asked):
@@ -399,6 +402,7 @@ class TestTrouble:
         answer = requests.get(url, timeout=10)
         assert_problem(answer, 503, "unavailable")
         assert answer.headers["Retry-After"] == "1"
+        assert_problem(requests.patch(url, timeout=10), 503, "unavailable")  # it was never reached
         assert requests.get(own.base + "/v1/bills", timeout=10).status_code == 200
         own.servers["wallet"] = own.stand_in("wallet")
         assert requests.get(url, timeout=10).status_code == 200
@@ -419,7 +423,7 @@ class TestTrouble:
             refused = [clients[descriptor].recv(12) for descriptor, _ in answered.poll(10_000)]
             assert refused == [b"HTTP/1.1 503"]
             answer = requests.get(own.base + "/v1/wallets/me", timeout=10)
-            assert_problem(answer, 503, "unavailable")
+            assert_problem(answer, 503, "busy")
             assert answer.headers["Retry-After"] == "1"
             for path in ("/v1/bills", f"/v1/payments/{UUID}", "/healthz"):
                 assert requests.get(own.base + path, timeout=10).status_code == 200
@@ -441,9 +445,11 @@ class TestTrouble:
 
             threading.Thread(target=serve, daemon=True).start()
             answer = requests.post(own.base + "/v1/payments", data=b"{}", timeout=10)
-            assert_problem(answer, 503, "unavailable")
+            assert_problem(answer, 503, "unknown_outcome")
             time.sleep(0.3)
             assert len(seen) == 1
+            answer = requests.get(own.base + "/v1/payments", timeout=10)
+            assert_problem(answer, 503, "unavailable")
 
 
 class TestRates:

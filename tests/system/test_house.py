@@ -115,6 +115,12 @@ def test_a_backup_under_load_restores_to_one_moment(house, tmp_path):
         with stream.lock:
             before.extend(stream.accepted)
         assert "at one moment" in done(house, "backup", backup)
+        # The running system's own store is locked; a copy is read by its name.
+        account = f"ACCOUNT#user:{stream.provider.id}#USD"
+        shown = subprocess.run([ROOT / "deploy/local/mpctl", "show", "wallet", account], text=True,
+                               env=house.environment(DATA_DIR=str(backup / "wallet")), check=False,
+                               stdin=subprocess.DEVNULL, capture_output=True, timeout=COMMAND_S_MAX)
+        assert shown.returncode == 0 and '"balance"' in shown.stdout, shown.stdout + shown.stderr
 
     stream.run(take_backup)
     assert len(before) >= 15

@@ -211,9 +211,9 @@ def settle(root, settings, broker):
         path.write_text(text.replace("https://api.stripe.com", settings.url_of("sandbox"))
                         .replace("GATEWAY_RATE=100", "GATEWAY_RATE=10000")
                         .replace("GATEWAY_SIGN_ON_RATE=2", "GATEWAY_SIGN_ON_RATE=100"))
-    journal = folder / "gateway.conf"
-    log = next(line for line in journal.read_text().splitlines() if line.startswith("GATEWAY_LOG="))
-    journal.write_text(journal.read_text().replace(log, "GATEWAY_LOG=/dev/stdout"))
+    gateway = folder / "gateway.conf"
+    log = next(line for line in gateway.read_text().splitlines() if line.startswith("GATEWAY_LOG="))
+    gateway.write_text(gateway.read_text().replace(log, f"GATEWAY_LOG={root}/gateway.log"))
     for name, value in GIVEN.items():
         secret_files.write_private(folder / "secrets" / name, value)
     url = folder / "secrets/amqp_url"
@@ -275,6 +275,7 @@ def test_the_story_holds_on_what_the_units_start(installed, root, tmp_path):
                            capture_output=True, timeout=180, check=False,
                            env={**os.environ, "BASE": installed.url_of("gateway")})
     assert story.returncode == 0, story.stdout + story.stderr
+    assert '"path":"/v1/payments","status":201' in (root / "gateway.log").read_text()
     assert '"event":"audited","ok":"yes"' in (tmp_path / "wallet.log").read_text()
     letters = subprocess.run([root / "usr/sbin/mpctl", "dead", "list"], text=True, check=False,
                              capture_output=True, timeout=60, env={"PATH": os.environ["PATH"]})

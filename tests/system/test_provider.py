@@ -192,6 +192,7 @@ def test_a_cancel_is_kept_while_the_provider_is_down(sandbox, ada):
     sandbox.fault(path=f"{sandbox.session_path(payment['id'])}/expire", status=500, count=2)
     answer = ada.cancel(payment["id"])
     assert (answer.status_code, answer.json()["checkout_url"]) == (202, None)
+    assert answer.json()["cancel_wanted"] is True
     ada.wait_payment(payment["id"], "canceled")
     assert requests.get(url, timeout=10).status_code == 410, "nobody can pay there any more"
 

@@ -4,7 +4,7 @@ const nag = (rule: string) => `AwsSolutions::AwsSolutions-${rule}`;
 const managed = (policy: string) => nag(`IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/${policy}]`);
 
 const BY_HAND =
-  'Rotated by hand, old and new side by side (docs/OPERATIONS.md): the broker, the provider and the ' +
+  'Rotated by hand, old and new side by side (docs/OPERATIONS_AWS.md): the broker, the provider and the ' +
   'user service each have to know both for a while, which no rotation function does.';
 const AWS_RUNS_IT =
   'What AWS prescribes for EKS in auto mode: it runs the nodes and load balancers, and adds to these ' +

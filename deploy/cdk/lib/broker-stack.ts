@@ -32,7 +32,7 @@ export class BrokerStack extends Stack {
       securityGroups: [props.group.securityGroupId],
       encryptionOptions: { useAwsOwnedKey: false, kmsKeyId: props.key.keyArn },
       logs: { general: true },
-      // The first user; later ones are RabbitMQ's own (docs/OPERATIONS.md, rotating).
+      // The first user; later ones are RabbitMQ's own (docs/OPERATIONS_AWS.md, rotating).
       users: [
         {
           username: 'moneypal',

@@ -22,7 +22,7 @@ export class MailStack extends Stack {
     });
     identity.applyRemovalPolicy(RemovalPolicy.RETAIN);
 
-    // SES's SMTP knows users only, no roles; a person makes its key (docs/OPERATIONS.md).
+    // SES's SMTP knows users only, no roles; a person makes its key (docs/OPERATIONS_AWS.md).
     const sender = new iam.User(this, 'Sender', { userName: 'moneypal-smtp' });
     new iam.Policy(this, 'Send', {
       users: [sender],

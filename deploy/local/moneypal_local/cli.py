@@ -36,7 +36,7 @@ def mpctl(arguments):
         return 2
     program = settings.build / "cli" / "mpctl" / "mpctl"
     service = arguments[1] if len(arguments) > 1 else None  # of export, import and show
-    environment = {**os.environ, **mpctl_environment(settings, service)}
+    environment = {**os.environ, **mpctl_environment(settings, service, os.environ)}
     try:
         os.execve(program, [program, *arguments], environment)
     except OSError as error:

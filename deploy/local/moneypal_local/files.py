@@ -68,6 +68,8 @@ def _write_gateway(settings):
         "RUN": folder,
         "WEB": built if built.is_dir() else GATEWAY / "html",
         "LISTEN": settings.address_of("gateway"),
+        # Buffered below a pipe's atomic write, so that lines of two workers are never mixed.
+        "ACCESS_LOG": "/dev/stdout json buffer=4k flush=1s",
         "REQUESTS_PER_S": settings.requests_per_s,
         "REQUESTS_BURST": 4 * settings.requests_per_s,
         "SIGN_ONS_PER_S": settings.sign_ons_per_s,

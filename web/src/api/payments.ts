@@ -16,6 +16,8 @@ export const isPayer = (payment: Payment, userId: string) => payment.paid_by ===
 export const canRetry = (payment: Payment) => payment.state === 'requires_funding';
 export const canCancel = (payment: Payment) =>
 	['created', 'awaiting_provider', 'requires_funding'].includes(payment.state);
+/** The cancellation was accepted, and waits for the provider. */
+export const isBeingCanceled = (payment: Payment) => payment.cancel_wanted && canCancel(payment);
 
 export type Tone = 'good' | 'wait' | 'bad' | 'plain';
 
@@ -35,6 +37,7 @@ const WORDS: Record<PaymentState, { word: string; tone: Tone }> = {
 export function paymentWord(payment: Payment) {
 	if (isTopUp(payment) && payment.state === 'succeeded')
 		return { word: 'Added', tone: 'good' as const };
+	if (isBeingCanceled(payment)) return WORDS.closing;
 	return WORDS[payment.state];
 }
 

@@ -173,7 +173,9 @@ function missing(amount: string, balance: string | undefined, currency: string) 
 function Review({ draft, onShown }: { draft: Draft; onShown: (draft: Draft) => void }) {
 	const navigate = useNavigate();
 	const wallets = useQuery(walletsQuery);
-	const { person, amount, currency, note, source = 'wallet' } = draft;
+	const { person, amount, currency, note } = draft;
+	// Its own, as what is chosen must be seen at once: a navigation is shown when there is time.
+	const [source, setSource] = useState<Source>(draft.source ?? 'wallet');
 	const send = useSend(() => ({ to: '/pay/review', state: { draft } }));
 	const { problem, isBusy, unsure } = send;
 	const balance = wallets.data?.find(wallet => wallet.currency === currency)?.amount;
@@ -190,6 +192,7 @@ function Review({ draft, onShown }: { draft: Draft; onShown: (draft: Draft) => v
 
 	function choose(next: Source) {
 		send.changed();
+		setSource(next);
 		void navigate('/pay/review', {
 			replace: true,
 			state: { draft: { ...draft, source: next } },

@@ -221,13 +221,21 @@ it('the second tap of a double tap does not cancel', async () => {
 it('tells that it is canceled later, and has nothing more to ask', async () => {
 	server.use(
 		http.post('*/v1/payments/:id/cancel', () => {
-			world.payments = [payment({ state: 'requires_funding' })];
+			world.payments = [payment({ state: 'requires_funding', cancel_wanted: true })];
 			return HttpResponse.json(world.payments[0], { status: 202 });
 		}),
 	);
 	const user = show({ state: 'requires_funding', ...CARD });
 	await user.click(await screen.findByRole('button', { name: 'Cancel the payment' }));
 	await user.click(await sayYes());
+	expect(
+		await screen.findByText(/^It will be canceled as soon as the payment provider can/),
+	).toBeVisible();
+	expect(screen.queryByRole('button', { name: /Cancel|Try|card/ })).toBeNull();
+});
+
+it('knows of a cancellation that was accepted before', async () => {
+	show({ state: 'requires_funding', cancel_wanted: true, ...CARD });
 	expect(
 		await screen.findByText(/^It will be canceled as soon as the payment provider can/),
 	).toBeVisible();

@@ -2,12 +2,13 @@ import { Button, Group, Loader, Skeleton, Text } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { Link, useLocation, useParams, useSearchParams } from 'react-router';
-import { answered, api, told } from '../api/client';
+import { api, told } from '../api/client';
 import {
 	canCancel,
 	canRetry,
 	checkoutUrl,
 	hasEnded,
+	isBeingCanceled,
 	isTopUp,
 	paymentWord,
 	type Payment as PaymentType,
@@ -72,15 +73,14 @@ function useWishes(payment: PaymentType) {
 		},
 	});
 	const cancel = useMutation({
-		mutationFn: () => answered(api.POST('/v1/payments/{id}/cancel', { params: { path } })),
-		onSuccess: ({ data }) => known(data),
+		mutationFn: () => told(api.POST('/v1/payments/{id}/cancel', { params: { path } })),
+		onSuccess: known,
 		onError: () => void client.invalidateQueries({ queryKey: ['payment', payment.id] }),
 	});
 	return {
 		isBusy: retry.isPending || cancel.isPending,
 		isRetrying: retry.isPending,
 		error: retry.error ?? cancel.error,
-		isCanceledLater: cancel.data?.response.status === 202,
 		tryWallet: () => {
 			cancel.reset();
 			retry.mutate('wallet');
@@ -214,7 +214,7 @@ function Standing({
 }) {
 	const me = useMe();
 	const wishes = useWishes(payment);
-	const isEnding = wishes.isCanceledLater && canCancel(payment) && !isAtBank;
+	const isEnding = isBeingCanceled(payment) && !isAtBank;
 	const words = isEnding ? cancelingLater : usual;
 	const heading = `${words.title}. ${words.text}`;
 	useEffect(() => announce(heading), [heading]);

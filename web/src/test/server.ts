@@ -34,6 +34,7 @@ export function payment(changes: Partial<Payment> = {}): Payment {
 		source: 'wallet',
 		description: null,
 		reason: null,
+		cancel_wanted: false,
 		created_at: '2026-11-23T10:00:00.000Z',
 		checkout_url: null,
 		checkout_amount: null,
