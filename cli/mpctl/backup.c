@@ -8,6 +8,8 @@
 #include "call.h"
 #include "mpctl.h"
 
+#define BACKUPS "/v1/backups"
+
 /*
  * A backup of all services at one moment. First writes wait in every one of them, then each is
  * copied, then all go on. At the first copy all of them wait, so none of the copies can hold what
@@ -28,11 +30,10 @@ static enum mpctl_exit hold(struct backup *b, enum mpctl_peer peer)
 	json_t *body = json_pack("{s:s}", "name", b->name.text);
 	json_t *answer = NULL;
 
-	enum mpctl_exit result = mpctl_call(b->ctl, peer, "POST", "/v1/backups", body, &answer);
+	enum mpctl_exit result = mpctl_call(b->ctl, peer, "POST", BACKUPS, body, &answer);
 	b->held[peer] = result == MPCTL_DONE;
 	if (result == MPCTL_NO)
-		mpctl_say("The %s service knows no backups: is it of this version?",
-			mpctl_peer_name(peer));
+		result = mpctl_not_of_this_version(b->ctl, peer, BACKUPS);
 	json_decref(body);
 	json_decref(answer);
 	return result;
@@ -60,7 +61,7 @@ static enum mpctl_exit take_copy(struct backup *b, enum mpctl_peer peer, const c
 static enum mpctl_exit copy(struct backup *b, enum mpctl_peer peer)
 {
 	json_t *answer = NULL;
-	const char *path = mp_arena_printf(b->ctl->arena, "/v1/backups/%s/copy", b->name.text);
+	const char *path = mp_arena_printf(b->ctl->arena, BACKUPS "/%s/copy", b->name.text);
 
 	enum mpctl_exit result = mpctl_call(b->ctl, peer, "POST", path, NULL, &answer);
 	if (result == MPCTL_NO)
@@ -87,7 +88,7 @@ static enum mpctl_exit copy_all(struct backup *b)
 /* They go on by themselves, too, only later. */
 static void let_go(struct backup *b)
 {
-	const char *path = mp_arena_printf(b->ctl->arena, "/v1/backups/%s", b->name.text);
+	const char *path = mp_arena_printf(b->ctl->arena, BACKUPS "/%s", b->name.text);
 	json_t *answer = NULL;
 
 	for (int peer = 0; peer < PEERS; peer++) {
@@ -107,13 +108,19 @@ enum mpctl_exit mpctl_backup(struct mpctl *ctl, int argc, char **argv)
 	int64_t began_ms = mp_clock_mono_ms();
 
 	if (mkdir(b.folder, 0700) != 0) {
-		mpctl_say("The folder %s cannot be made: %s.", b.folder, strerror(errno));
+		if (errno == EEXIST)
+			mpctl_say("%s is there already: name a folder that is not.", b.folder);
+		else
+			mpctl_say("The folder %s cannot be made (%s): the one above it must be "
+				  "there, and yours to write.",
+				b.folder, strerror(errno));
 		return MPCTL_NO;
 	}
 	enum mpctl_exit result = copy_all(&b);
 	let_go(&b);
 	if (result != MPCTL_DONE) {
-		(void)rmdir(b.folder); /* what is in it stays, to be looked at */
+		if (rmdir(b.folder) != 0) /* what is in it stays, to be looked at */
+			mpctl_say("%s holds an unfinished backup: remove it.", b.folder);
 		return result;
 	}
 	(void)printf("%s holds the data of all services at one moment; writes waited %lld ms\n",

@@ -70,6 +70,15 @@ void mpctl_calls_close(struct mpctl_calls *calls)
 	free(calls);
 }
 
+enum mpctl_exit mpctl_not_of_this_version(
+	const struct mpctl *ctl, enum mpctl_peer peer, const char *what)
+{
+	mpctl_say("The %s service at %s has no %s: check that address, or update the service to "
+		  "version %s, mpctl's own.",
+		mpctl_peer_name(peer), ctl->calls->urls[peer], what, MP_VERSION);
+	return MPCTL_TROUBLE;
+}
+
 static enum mpctl_exit get_token(struct mpctl_calls *calls, char token[MP_TOKEN_TEXT_MAX])
 {
 	enum mp_rc rc = mp_service_token_get(calls->token, token, MP_TOKEN_TEXT_MAX);

@@ -18,6 +18,10 @@ enum mpctl_peer {
 
 const char *mpctl_peer_name(enum mpctl_peer peer);
 
+/* Says that the service lacks what this mpctl asks of it, such as a path; MPCTL_TROUBLE. */
+enum mpctl_exit mpctl_not_of_this_version(
+	const struct mpctl *ctl, enum mpctl_peer peer, const char *what);
+
 /* MP_NOMEM. */
 enum mp_rc mpctl_calls_open(
 	const struct mpctl_settings *settings, struct mpctl_calls **out_calls) MP_MUST_CHECK;

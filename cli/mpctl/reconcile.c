@@ -187,6 +187,8 @@ static enum mpctl_exit read_list(struct reconciliation *r, enum mpctl_peer peer,
 		if (asked == NULL)
 			return mpctl_no_memory();
 		enum mpctl_exit result = mpctl_get(r->ctl, peer, asked, &page);
+		if (result == MPCTL_NO) /* these lists are always there */
+			return mpctl_not_of_this_version(r->ctl, peer, path);
 		if (result != MPCTL_DONE)
 			return result;
 		json_array_foreach(json_object_get(page, "items"), i, item)
@@ -505,11 +507,6 @@ static enum mpctl_exit reconcile_days(
 		result = mpctl_no_memory();
 	for (r->day_ms = from_ms; result == MPCTL_DONE && r->day_ms <= to_ms; r->day_ms += DAY_MS)
 		result = reconcile_day(r);
-	if (result == MPCTL_NO) { /* an address of something else: these lists are always there */
-		mpctl_say(
-			"Payment and wallet must be of this version: they do not know the lists.");
-		result = MPCTL_TROUBLE;
-	}
 	if (result == MPCTL_DONE)
 		result = print_result(r);
 	mp_arena_free(r->arena);
@@ -521,6 +518,23 @@ static enum mpctl_exit reconcile_days(
 }
 
 /* --- arguments --- */
+
+static bool check_days(int64_t from_ms, int64_t to_ms)
+{
+	char from[MP_TIME_TEXT_SIZE];
+	char to[MP_TIME_TEXT_SIZE];
+
+	mp_time_format(from_ms, from);
+	mp_time_format(to_ms, to);
+	if (to_ms < from_ms)
+		mpctl_say("--from %.10s is after --to %.10s.", from, to);
+	else if ((to_ms - from_ms) / DAY_MS >= DAYS_MAX)
+		mpctl_say("--from %.10s to --to %.10s is more than %d days: ask for fewer.", from,
+			to, DAYS_MAX);
+	else
+		return true;
+	return false;
+}
 
 enum mpctl_exit mpctl_reconcile(struct mpctl *ctl, int argc, char **argv)
 {
@@ -551,9 +565,7 @@ enum mpctl_exit mpctl_reconcile(struct mpctl *ctl, int argc, char **argv)
 	}
 	if (!good)
 		return mpctl_wrong_use("reconcile");
-	if (to_ms < from_ms || (to_ms - from_ms) / DAY_MS >= DAYS_MAX) {
-		mpctl_say("The days must be in their order, and %d at most.", DAYS_MAX);
+	if (!check_days(from_ms, to_ms))
 		return MPCTL_WRONG_USE;
-	}
 	return reconcile_days(ctl, from_ms - look_back_ms, from_ms, to_ms, grace_s);
 }

@@ -23,6 +23,8 @@ static enum mpctl_exit tell_pages(struct mpctl *ctl, enum mpctl_peer peer, json_
 		json_t *answer = NULL;
 
 		result = mpctl_call(ctl, peer, "POST", REPUBLISH, body, &answer);
+		if (result == MPCTL_NO) /* this route is always there */
+			result = mpctl_not_of_this_version(ctl, peer, REPUBLISH);
 		if (result == MPCTL_DONE && then != NULL)
 			result = then(then_ctx, answer);
 		if (result == MPCTL_DONE) {
@@ -88,10 +90,13 @@ static enum mpctl_exit tell_page(void *ctx, const json_t *answer)
 {
 	const json_t *users = json_object_get(answer, "users");
 	struct notices *notices = ctx;
-	enum mpctl_exit result = json_is_array(users) ? MPCTL_DONE : MPCTL_NO;
+	enum mpctl_exit result = MPCTL_DONE;
 	const json_t *user;
 	size_t i;
 
+	if (!json_is_array(users))
+		return mpctl_not_of_this_version(
+			notices->ctl, PEER_USER, "users in its answer to " REPUBLISH);
 	json_array_foreach(users, i, user)
 	{
 		for (size_t teller = 0; result == MPCTL_DONE && teller < TELLERS; teller++)
@@ -115,9 +120,5 @@ enum mpctl_exit mpctl_republish_notices(struct mpctl *ctl, int argc, char **argv
 	(void)printf("%lld users told again.\n", (long long)users);
 	for (size_t i = 0; i < TELLERS; i++)
 		(void)printf("%lld %s told again.\n", (long long)notices.told[i], tellers[i].what);
-	if (result == MPCTL_NO) { /* an address of something else: these routes are always there */
-		mpctl_say("The services must be of this version: they do not know how.");
-		result = MPCTL_TROUBLE;
-	}
 	return result;
 }

@@ -72,7 +72,7 @@ enum mpctl_exit mpctl_show(struct mpctl *ctl, int argc, char **argv)
 		return MPCTL_WRONG_USE;
 	}
 	if (rc != MP_OK) {
-		mpctl_say("The data of %s cannot be read: %s.", argv[0], mp_rc_name(rc));
+		mpctl_say("The data of %s cannot be read: %s.", argv[0], store_settings_why(rc));
 		return MPCTL_TROUBLE;
 	}
 	if (count == 0)

@@ -20,6 +20,9 @@ void mp_time_format(int64_t time_ms, char out_text[MP_TIME_TEXT_SIZE]);
 /* RFC 3339 date-time with Z or an offset, fraction optional. MP_INVALID otherwise. */
 enum mp_rc mp_time_parse(const char *text, int64_t *out_time_ms) MP_MUST_CHECK;
 
+/* What a field's message says when it is not that. */
+#define MP_TIME_WANTED "must be an RFC 3339 time, such as \"2026-01-31T12:00:00Z\""
+
 /* The UTC month of a time as yyyymm, such as 202611. */
 int mp_time_month(int64_t time_ms);
 

@@ -9,19 +9,31 @@
 
 /* --- the query --- */
 
+static enum mp_rc refuse_query(struct mp_request *req, const char *detail)
+{
+	return http_refuse(req, 400, "malformed_query", detail, MP_INVALID);
+}
+
 static enum MHD_Result on_arg(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len,
 	const char *value, size_t value_len)
 {
 	struct mp_request *req = cls;
 	struct param arg;
 
-	if (req->args_count == HTTP_ARGS_MAX ||
-		http_percent_decode(req->arena, name, name_len, false, &arg.name) != MP_OK ||
-		http_percent_decode(req->arena, value, value == NULL ? 0 : value_len, false,
-			&arg.value) != MP_OK) {
-		req->early_rc = http_refuse(req, 400, "malformed_query",
-			"The query has too many fields, or one that is not rightly encoded.",
-			MP_INVALID);
+	if (req->args_count == HTTP_ARGS_MAX) {
+		req->early_rc = refuse_query(req,
+			mp_arena_printf(req->arena,
+				"The query has more than %d fields: send fewer.", HTTP_ARGS_MAX));
+		return MHD_NO;
+	}
+	enum mp_rc rc = http_percent_decode(req->arena, name, name_len, false, &arg.name);
+	if (rc == MP_OK)
+		rc = http_percent_decode(
+			req->arena, value, value == NULL ? 0 : value_len, false, &arg.value);
+	if (rc == MP_INVALID)
+		rc = refuse_query(req, "The query has a broken %-escape or a control character.");
+	if (rc != MP_OK) {
+		req->early_rc = rc;
 		return MHD_NO;
 	}
 	arg.name_len = strlen(arg.name);
@@ -69,6 +81,26 @@ static bool has_one_scope(const char *scopes, const char *alternatives)
 	}
 }
 
+/* "a|b" reads "a or b". */
+static enum mp_rc refuse_scope(struct mp_request *req, const char *alternatives)
+{
+	char scopes[160];
+	size_t len = 0;
+
+	for (const char *at = alternatives; *at != '\0'; at += *at == '|') {
+		size_t word = strcspn(at, "|");
+		if (mp_text_format(scopes + len, sizeof(scopes) - len, "%s%.*s",
+			    len > 0 ? " or " : "", (int)word, at) != MP_OK)
+			break;
+		len += strlen(scopes + len);
+		at += word;
+	}
+	return http_refuse(req, 0, "forbidden",
+		mp_arena_printf(
+			req->arena, "The token lacks the scope %s, which this call needs.", scopes),
+		MP_FORBIDDEN);
+}
+
 static enum mp_rc check_bearer(struct mp_request *req)
 {
 	const struct mp_verifier *verifier = &req->server->config.verifier;
@@ -86,10 +118,8 @@ static enum mp_rc check_bearer(struct mp_request *req)
 		return rc;
 	if (rc != MP_OK)
 		return MP_UNAUTHENTICATED; /* an unknown key is no better than a wrong signature */
-	if (spec->auth == MP_AUTH_SERVICE && !has_one_scope(principal.scopes, spec->scope)) {
-		mp_request_problem(req, "forbidden", "The token does not have the scope for this.");
-		return MP_FORBIDDEN;
-	}
+	if (spec->auth == MP_AUTH_SERVICE && !has_one_scope(principal.scopes, spec->scope))
+		return refuse_scope(req, spec->scope);
 	req->principal = principal;
 	return MP_OK;
 }
@@ -153,7 +183,11 @@ enum mp_rc http_check(struct mp_request *req, const char *url, size_t header_byt
 	if (header_bytes > HTTP_HEADER_BYTES_MAX) {
 		req->close_after = true;
 		return http_refuse(req, 431, "headers_too_large",
-			"The header fields are too large.", MP_TOO_LARGE);
+			mp_arena_printf(req->arena,
+				"The address and the header fields are larger than %u KiB "
+				"together: send fewer or shorter ones.",
+				HTTP_HEADER_BYTES_MAX / 1024),
+			MP_TOO_LARGE);
 	}
 	enum mp_rc rc = http_route_find(req, url);
 	if (rc == MP_OK)

@@ -173,6 +173,15 @@ static enum MHD_Result dispatch(struct mp_request *req)
 	return MHD_YES;
 }
 
+static enum mp_rc refuse_body(struct mp_request *req)
+{
+	const char *detail = mp_arena_printf(req->arena,
+		"The body is larger than %zu bytes, the most that this address takes.",
+		req->route->body_bytes_max);
+
+	return http_refuse(req, 0, "too_large", detail, MP_TOO_LARGE);
+}
+
 static enum MHD_Result add_body(struct mp_request *req, const char *bytes, size_t len)
 {
 	int64_t time_max_us = (int64_t)req->server->config.timeout_s * 2 * 1000000;
@@ -185,8 +194,7 @@ static enum MHD_Result add_body(struct mp_request *req, const char *bytes, size_
 	if (req->early_rc != MP_OK)
 		return MHD_YES;
 	if (req->body_bytes_seen > req->route->body_bytes_max) {
-		req->early_rc =
-			http_refuse(req, 0, "too_large", "The body is too large.", MP_TOO_LARGE);
+		req->early_rc = refuse_body(req);
 		return MHD_YES;
 	}
 	if (req->body_len + len > req->body_capacity) {
@@ -268,8 +276,7 @@ static enum MHD_Result first_call(
 	if (!framing_is_wrong)
 		req->early_rc = http_check(req, url, header_bytes_of(mhd));
 	if (req->early_rc == MP_OK && content_length > req->route->body_bytes_max)
-		req->early_rc =
-			http_refuse(req, 0, "too_large", "The body is too large.", MP_TOO_LARGE);
+		req->early_rc = refuse_body(req);
 	if (refuse_at_once(req, framing_is_wrong, content_length)) {
 		atomic_fetch_add(&req->server->dispatched, 1);
 		req->dispatched = true;

@@ -247,7 +247,7 @@ void http_pool_push(struct pool *pool, struct mp_request *req); /* into the rese
 void http_pool_stop(struct pool *pool); /* answers what waits 503, joins; refuses from then on */
 void http_pool_free(struct pool *pool);
 
-/* problem.c */
+/* problem.c: name is a literal; detail too, or the arena's; NULL: that of the code */
 enum mp_rc http_refuse(struct mp_request *req, unsigned status, const char *name,
 	const char *detail, enum mp_rc rc);
 void http_settle(struct mp_request *req, enum mp_rc rc); /* res is an answer afterwards */

@@ -15,7 +15,10 @@ static const struct problem {
 	const char *retry_after_s;
 } problems[] = {
 	{MP_INVALID, 422, "invalid", "The request breaks a rule.", NULL},
-	{MP_UNAUTHENTICATED, 401, "unauthenticated", "This call needs a valid access token.", NULL},
+	{MP_UNAUTHENTICATED, 401, "unauthenticated",
+		"The access token is missing, has expired or is not valid: get a new one, and send "
+		"it as \"Authorization: Bearer TOKEN\".",
+		NULL},
 	{MP_FORBIDDEN, 403, "forbidden", "You may not do this.", NULL},
 	{MP_NOT_FOUND, 404, "not_found", "There is no such thing, or it is not yours.", NULL},
 	{MP_CONFLICT, 409, "conflict", "The state of the resource does not allow this.", NULL},
@@ -173,7 +176,7 @@ enum mp_rc http_refuse(struct mp_request *req, unsigned status, const char *name
 {
 	req->problem_status = status;
 	req->problem_name = name;
-	req->problem_detail = detail; /* a literal, as name is */
+	req->problem_detail = detail;
 	return rc;
 }
 

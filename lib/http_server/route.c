@@ -223,7 +223,9 @@ static enum mp_rc refuse_method(struct mp_request *req, const struct path *path)
 	if (mp_response_header(&req->res, "Allow", allow) != MP_OK)
 		return MP_NOMEM;
 	return http_refuse(req, 405, "method_not_allowed",
-		"This address does not know that method.", MP_INVALID);
+		"This address does not know that method; the header Allow lists those that it "
+		"knows.",
+		MP_INVALID);
 }
 
 static void take_params(struct mp_request *req, const struct path *path)
@@ -247,8 +249,10 @@ enum mp_rc http_route_find(struct mp_request *req, const char *url)
 
 	enum mp_rc rc = split_path(req, url, &path);
 	if (rc == MP_INVALID)
-		return http_refuse(
-			req, 400, "malformed_path", "The path is not rightly encoded.", MP_INVALID);
+		return http_refuse(req, 400, "malformed_path",
+			"The path has a broken %-escape, a control character, or an escaped / or "
+			"\\.",
+			MP_INVALID);
 	if (rc != MP_OK)
 		return rc;
 	for (size_t i = 0; i < server->routes_count; i++) {

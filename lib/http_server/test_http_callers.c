@@ -159,9 +159,11 @@ static void tokens_are_demanded(void **state)
 		{"GET", "/user", "Authorization: Bearer unknown-kid\r\n", "", 401, "/problems/un"},
 		{"GET", "/user", "Authorization: Bearer down\r\n", "", 503, "/problems/unavail"},
 		{"GET", "/service", "Authorization: Bearer svc\r\n", "", 200, "billing"},
-		{"GET", "/service", "Authorization: Bearer svc2\r\n", "", 403, "/problems/forbid"},
+		{"GET", "/service", "Authorization: Bearer svc2\r\n", "", 403,
+			"The token lacks the scope wallet:transfer, which"},
 		{"GET", "/services", "Authorization: Bearer svc\r\n", "", 200, "billing"},
-		{"GET", "/services", "Authorization: Bearer svc2\r\n", "", 403, "/problems/forbid"},
+		{"GET", "/services", "Authorization: Bearer svc2\r\n", "", 403,
+			"lacks the scope wallet:audit or wallet:transfer, which"},
 		{"GET", "/service", "Authorization: Bearer ada\r\n", "", 401, "/problems/unauth"},
 	};
 	static struct raw_answer answer;

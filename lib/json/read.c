@@ -101,8 +101,7 @@ static void check_text(struct mp_json_reader *r, const char *name, size_t min, s
 	else if (len < min)
 		tell_format(r, name, "must be at least %zu characters long", min);
 	else if (len > max)
-		tell_format(
-			r, name, "must be at most %zu characters long (in bytes of UTF-8)", max);
+		tell_format(r, name, "must be at most %zu bytes of UTF-8", max);
 	else if (mp_text_has_control(text))
 		tell(r, name, "must not hold control characters");
 	else
@@ -189,7 +188,7 @@ void mp_json_read_time(struct mp_json_reader *r, const char *name, int64_t *out_
 	const json_t *value = take(r, name);
 
 	if (value != NULL && mp_time_parse(json_string_value(value), out_time_ms) != MP_OK)
-		tell(r, name, "must be an RFC 3339 time, such as \"2026-01-31T12:00:00Z\"");
+		tell(r, name, MP_TIME_WANTED);
 }
 
 /* The index of text among choices, or -1. */
@@ -244,6 +243,7 @@ void mp_json_read_choice(
 static const struct mp_currency *take_currency(
 	struct mp_json_reader *r, const char *name, const struct mp_currencies *currencies)
 {
+	char allowed[MP_CURRENCIES_TEXT_SIZE];
 	const json_t *value = NULL;
 
 	if (name != NULL) {
@@ -260,8 +260,10 @@ static const struct mp_currency *take_currency(
 	const struct mp_currency *found = NULL;
 	if (json_string_length(value) > 0)
 		found = mp_currencies_find(currencies, json_string_value(value));
-	if (found == NULL)
-		tell(r, name, "is not a currency that this deployment allows");
+	if (found == NULL) {
+		mp_currencies_tell(currencies, allowed);
+		tell(r, name, allowed);
+	}
 	return found;
 }
 

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -139,4 +140,20 @@ const struct mp_currency *mp_currencies_find(
 			return &currencies->items[i];
 	}
 	return NULL;
+}
+
+void mp_currencies_tell(
+	const struct mp_currencies *currencies, char out_text[MP_CURRENCIES_TEXT_SIZE])
+{
+	static const char head[] = "must be one of: ";
+	size_t len = sizeof(head) - 1;
+
+	static_assert(sizeof(head) + MP_CURRENCIES_MAX * 5 <= MP_CURRENCIES_TEXT_SIZE, "all fit");
+	memcpy(out_text, head, sizeof(head));
+	for (size_t i = 0; i < currencies->count; i++) {
+		enum mp_rc fits = mp_text_format(out_text + len, MP_CURRENCIES_TEXT_SIZE - len,
+			"%s%.3s", i > 0 ? ", " : "", currencies->items[i].code);
+		assert(fits == MP_OK);
+		len += strlen(out_text + len);
+	}
 }

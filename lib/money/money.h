@@ -43,6 +43,11 @@ enum mp_rc mp_currencies_parse(
 const struct mp_currency *mp_currencies_find(
 	const struct mp_currencies *currencies, const char *code);
 
+/* "must be one of: USD, EUR": the sentence about a code that is none of them. All of them fit. */
+#define MP_CURRENCIES_TEXT_SIZE 192
+void mp_currencies_tell(
+	const struct mp_currencies *currencies, char out_text[MP_CURRENCIES_TEXT_SIZE]);
+
 /*
  * "12", "12.5", "12.50" with at most the currency's digits; no sign, space, exponent or leading
  * zeros beyond one. MP_INVALID with reterr_reason a static half sentence: MP_MONEY_NOT_DECIMAL,

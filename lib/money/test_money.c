@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/testing.h"
@@ -78,6 +79,24 @@ static void parse_reads_exact_amounts_and_says_what_is_wrong(void **state)
 				"row %zu: %s, %s", i, mp_rc_name(rc), reason ? reason : "-");
 	}
 	assert_int_equal(wrong, 0);
+}
+
+static void every_allowed_currency_is_told(void **state)
+{
+	char text[MP_CURRENCIES_TEXT_SIZE];
+	char want[MP_CURRENCIES_TEXT_SIZE];
+	struct mp_currencies many = {.count = MP_CURRENCIES_MAX};
+	struct mp_currencies two = {.items = {USD, JPY}, .count = 2};
+
+	mp_currencies_tell(&two, text);
+	assert_string_equal(text, "must be one of: USD, JPY");
+	int len = snprintf(want, sizeof(want), "must be one of: ");
+	for (size_t i = 0; i < MP_CURRENCIES_MAX; i++) {
+		many.items[i] = USD;
+		len += snprintf(want + len, sizeof(want) - (size_t)len, "%sUSD", i > 0 ? ", " : "");
+	}
+	mp_currencies_tell(&many, text);
+	assert_string_equal(text, want);
 }
 
 static void format_writes_all_of_the_currencys_digits(void **state)
@@ -286,6 +305,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parse_reads_exact_amounts_and_says_what_is_wrong),
+		cmocka_unit_test(every_allowed_currency_is_told),
 		cmocka_unit_test(format_writes_all_of_the_currencys_digits),
 		cmocka_unit_test(what_is_written_reads_back),
 		cmocka_unit_test(arithmetic_refuses_to_overflow),

@@ -15,6 +15,7 @@
 #define SWEEP_SHARE 50 /* of the time, at most one part in so many is spent on reading for sweeps */
 #define REFUSED_PAUSE_MS_MAX 30000
 #define DOWN_PAUSE_MS_MAX 2000
+#define LEFT_MS 3000  /* a lease that ended is left alone for so long: others ask a second later */
 #define YOUNG_MS 3000 /* rows that another replica is likely to be publishing */
 
 enum mp_rc mp_relay_init(
@@ -384,13 +385,20 @@ static enum mp_rc advance(struct mp_relay *relay, const struct mp_page *page)
 static bool may_sweep(struct mp_relay *relay, int64_t now_ms)
 {
 	int64_t wall_ms = mp_clock_ms();
-	int64_t again_ms;
+	int64_t ended_ms = relay->lease.until_ms; /* when it is, or was, ours */
+	int64_t again_ms = ended_ms + LEFT_MS;
 
-	if (!relay->shared || mp_lease_hold(&relay->lease, wall_ms, &again_ms))
+	if (!relay->shared)
 		return true;
+	if (relay->down && wall_ms < ended_ms)
+		return true; /* not prolonged: another replica may reach the broker */
+	if (!relay->down || wall_ms >= again_ms) {
+		if (mp_lease_hold(&relay->lease, wall_ms, &again_ms))
+			return true;
+		relay->down = false; /* no sweep of ours finds out: the next commit does */
+	}
 	relay->next_sweep_ms = now_ms + (again_ms - wall_ms);
-	relay->sweep_wanted = false; /* the other one's cover it */
-	relay->down = false;	     /* no sweep of ours finds out: the next commit does */
+	relay->sweep_wanted = false; /* another one's cover it */
 	return false;
 }
 

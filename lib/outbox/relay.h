@@ -17,7 +17,8 @@
  * engine compacts them away.
  *
  * Where several replicas share a table, one of them sweeps, under a lease, and passes by rows so
- * young that whoever committed them is at it: each row is published once, unless its process died.
+ * young that whoever committed them is at it: each row is published once, unless its process died
+ * or lost the broker. A replica that the broker is away from lets the lease end, for another.
  */
 #define MP_RELAY_BATCH_MAX 500
 

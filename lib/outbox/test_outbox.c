@@ -676,17 +676,24 @@ static int steps_of_sweeps(struct mp_relay *relay, int64_t now_ms)
 	return steps;
 }
 
-static void a_sweep_that_is_asked_for_during_another_follows_at_once(void **state)
+/* Without the outbox's thread. */
+static void relay_by_itself(struct fixture *f, struct mp_relay *out_relay)
 {
-	static struct mp_relay relay;
-	struct fixture *f = *state;
 	const struct mp_outbox_config config = {
 		.store = f->place.store, .source = "/moneypal/test"};
 	const struct mp_wire wire = {
 		.publish = fake_publish, .idle = fake_idle, .close = fake_close, .ctx = &f->broker};
+
+	assert_int_equal(mp_relay_init(out_relay, &config, &wire), MP_OK);
+}
+
+static void a_sweep_that_is_asked_for_during_another_follows_at_once(void **state)
+{
+	static struct mp_relay relay;
+	struct fixture *f = *state;
 	const int64_t now_ms = 1000000;
 
-	assert_int_equal(mp_relay_init(&relay, &config, &wire), MP_OK);
+	relay_by_itself(f, &relay);
 	int whole = steps_of_sweeps(&relay, now_ms);
 	assert_true(whole >= MP_OUTBOX_PARTITIONS);
 	assert_int_equal(steps_of_sweeps(&relay, now_ms), 0); /* after its pause */
@@ -707,13 +714,9 @@ static void a_row_of_before_the_clock_was_set_back_is_not_young_for_long(void **
 	} rows[] = {{-500, 0}, {-60000, 1}, {3600 * 1000, 1}};
 	static struct mp_relay relay;
 	struct fixture *f = *state;
-	const struct mp_outbox_config config = {
-		.store = f->place.store, .source = "/moneypal/test"};
-	const struct mp_wire wire = {
-		.publish = fake_publish, .idle = fake_idle, .close = fake_close, .ctx = &f->broker};
 	int wrong = 0;
 
-	assert_int_equal(mp_relay_init(&relay, &config, &wire), MP_OK);
+	relay_by_itself(f, &relay);
 	relay.shared = true;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct mp_id id = mp_id_new(mp_clock_ms());
@@ -741,6 +744,31 @@ static void a_row_of_before_the_clock_was_set_back_is_not_young_for_long(void **
 	mp_relay_done(&relay);
 }
 
+static void a_replica_that_lost_the_broker_lets_its_lease_end(void **state)
+{
+	static struct mp_relay relay;
+	struct fixture *f = *state;
+	const int64_t now_ms = 1000000;
+
+	relay_by_itself(f, &relay);
+	relay.shared = true;
+	(void)steps_of_sweeps(&relay, now_ms);
+	relay.down = true;
+	int64_t until_ms = relay.lease.until_ms = mp_clock_ms() + 2000; /* else prolonged now */
+	mp_relay_want_sweep(&relay);
+	assert_true(steps_of_sweeps(&relay, now_ms) > 0); /* is the broker back? */
+	assert_int_equal(relay.lease.until_ms, until_ms);
+
+	relay.lease.until_ms = mp_clock_ms() - 1; /* others have their chance */
+	mp_relay_want_sweep(&relay);
+	assert_int_equal(steps_of_sweeps(&relay, now_ms), 0);
+	assert_true(relay.down && relay.next_sweep_ms > now_ms + 1000);
+	relay.lease.until_ms = mp_clock_ms() - 60000; /* nobody took it */
+	assert_true(steps_of_sweeps(&relay, relay.next_sweep_ms) > 0);
+	assert_true(relay.lease.until_ms > mp_clock_ms());
+	mp_relay_done(&relay);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -760,6 +788,7 @@ int main(void)
 		TEST(rows_too_large_for_one_page_are_read_in_smaller_ones),
 		TEST(a_sweep_that_is_asked_for_during_another_follows_at_once),
 		TEST(a_row_of_before_the_clock_was_set_back_is_not_young_for_long),
+		TEST(a_replica_that_lost_the_broker_lets_its_lease_end),
 		TEST(outbox_that_was_never_started_closes),
 		TEST(maps_become_objects),
 		cmocka_unit_test(ids_spread_over_the_partitions),

@@ -381,7 +381,8 @@ static enum mp_rc open_store(struct mp_service *service, char reterr[256])
 		(void)snprintf(reterr, 256,
 			"The data is of an import that was not finished: call mpctl import again.");
 	else if (rc != MP_OK)
-		(void)snprintf(reterr, 256, "The data cannot be read: %s.", mp_rc_name(rc));
+		(void)snprintf(reterr, 256, "The data of %s cannot be read: %s.",
+			service->spec->name, store_settings_why(rc));
 	return rc;
 }
 

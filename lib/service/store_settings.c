@@ -38,7 +38,8 @@ bool store_settings_check(const char *engine, const char *directory,
 	bool good = true;
 
 	if (!dynamodb && directory[0] == '\0') {
-		(void)mp_buf_adds(problems, "DATA_DIR is required.\n");
+		(void)mp_buf_adds(problems, "DATA_DIR is required with STORE=rocksdb: the folder "
+					    "of this service's data.\n");
 		good = false;
 	}
 	if (dynamodb && settings->region[0] == '\0') {
@@ -78,6 +79,16 @@ enum mp_rc store_settings_open(const char *engine, const char *directory, const 
 		.read_only = use == STORE_READ,
 	};
 	return mp_store_open(&config, sink, out_store, reterr);
+}
+
+const char *store_settings_why(enum mp_rc rc)
+{
+	if (rc == MP_CORRUPT)
+		return "it is damaged; restore the last backup (docs/BACKUP.md)";
+	if (rc == MP_NOMEM)
+		return "there is not enough memory";
+	return "the folder of DATA_DIR, or the table, does not answer now; see that it is there, "
+	       "then try again";
 }
 
 void store_settings_print_table(

@@ -36,6 +36,9 @@ enum mp_rc store_settings_open(const char *engine, const char *directory, const 
 	const struct store_settings *settings, enum store_use use, const struct mp_sink *sink,
 	struct mp_store **out_store, char reterr[256]) MP_MUST_CHECK;
 
+/* Why the data cannot be read, and what to do, as half a sentence: what a read failed with. */
+const char *store_settings_why(enum mp_rc rc);
+
 /* Adds the description of the service's table in DynamoDB. */
 void store_settings_print_table(
 	const char *service, const struct store_settings *settings, struct mp_buf *out);

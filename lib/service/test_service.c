@@ -259,7 +259,7 @@ static void engines_ask_for_their_settings(void **state)
 	struct child child;
 
 	assert_int_equal(run_once(&child, "--check-config", no_folder), 2);
-	assert_has(&child, "DATA_DIR is required.");
+	assert_has(&child, "DATA_DIR is required with STORE=rocksdb: ");
 	assert_int_equal(run_once(&child, "--check-config", no_region), 2);
 	assert_has(&child, "AWS_REGION is required with STORE=dynamodb.");
 	assert_int_equal(run_once(&child, "--check-config", right), 0);

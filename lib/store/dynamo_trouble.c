@@ -109,7 +109,8 @@ enum mp_rc mp_dynamo_refusal(
 			operation, db->table);
 		return MP_UNAVAILABLE;
 	}
-	mp_dynamo_trouble(
-		db, MP_BUG, "DynamoDB refuses %s with %s.", operation, error[0] ? error : "400");
-	return MP_BUG;
+	/* Of the table or the account, not of this call: it may be taken later. */
+	mp_dynamo_trouble(db, MP_UNAVAILABLE, "DynamoDB refuses %s with %s.", operation,
+		error[0] ? error : "400");
+	return MP_UNAVAILABLE;
 }

@@ -134,7 +134,9 @@ enum mp_rc move_read_header(struct move_reader *reader, const char *service, cha
 		return MP_CORRUPT;
 	}
 	if (json_integer_value(format) > MOVE_FORMAT) {
-		mp_store_say(reterr, 256, "%s has format %lld; this program knows up to %d.",
+		mp_store_say(reterr, 256,
+			"%s has format %lld; this program knows up to %d: use an mpctl at least as "
+			"new as the one that wrote it.",
 			reader->path, (long long)json_integer_value(format), MOVE_FORMAT);
 		return MP_INVALID;
 	}

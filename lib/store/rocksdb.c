@@ -51,6 +51,11 @@ static const char format_key[] = "\0format";
 #define TABLE_FORMAT 1
 #define TABLE_FORMAT_TEXT "1"
 
+/* What to do comes first: the reason, of RocksDB, may be cut. */
+#define DAMAGED                                                                                    \
+	"The data in %s is damaged, and was left as it is; restore the last backup "               \
+	"(docs/BACKUP.md): %s."
+
 enum mp_rc mp_rocksdb_read_failed(char *error)
 {
 	enum mp_rc rc = strncmp(error, "Corruption", strlen("Corruption")) == 0 ? MP_CORRUPT
@@ -198,13 +203,13 @@ static enum mp_rc open_failed(
 	error[strcspn(error, "\n")] = '\0';
 	if (locked) {
 		rc = MP_INVALID;
-		mp_store_say(reterr, reterr_size, "The data folder %s is used by another process.",
+		mp_store_say(reterr, reterr_size,
+			"The data folder %s is used by another process: stop that service, or "
+			"mpctl, first.",
 			engine->directory);
 	} else if (corrupt) {
 		rc = MP_CORRUPT;
-		mp_store_say(reterr, reterr_size,
-			"The data in %s is damaged, and was left as it is: %s.", engine->directory,
-			error);
+		mp_store_say(reterr, reterr_size, DAMAGED, engine->directory, error);
 	} else {
 		mp_store_say(reterr, reterr_size, "The data folder %s cannot be opened: %s.",
 			engine->directory, error);
@@ -261,7 +266,8 @@ static enum mp_rc check_format(const struct mp_rocksdb *engine, char *reterr, si
 	}
 	if (format > TABLE_FORMAT) {
 		mp_store_say(reterr, reterr_size,
-			"The data in %s has format %lld; this program knows up to %d.",
+			"The data in %s has format %lld; this program knows up to %d: start one "
+			"at least as new as the one that wrote it.",
 			engine->directory, (long long)format, TABLE_FORMAT);
 		return MP_INVALID;
 	}
@@ -275,8 +281,7 @@ static enum mp_rc check_folder(const char *directory, char *reterr, size_t reter
 
 	enum mp_rc rc = is_headless(directory) ? MP_CORRUPT : mp_rocksdb_check_logs(directory, why);
 	if (rc == MP_CORRUPT)
-		mp_store_say(reterr, reterr_size,
-			"The data in %s is damaged, and was left as it is: %s.", directory, why);
+		mp_store_say(reterr, reterr_size, DAMAGED, directory, why);
 	else if (rc != MP_OK)
 		mp_store_say(reterr, reterr_size, "The data folder %s cannot be opened: %s.",
 			directory, why);

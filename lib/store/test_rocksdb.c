@@ -111,7 +111,8 @@ static void a_damaged_middle_of_the_log_refuses_to_open(void **state)
 	for (int tenths = 0; tenths < 7; tenths++) {
 		off_t at = size * tenths / 10;
 		flip_byte(log, at);
-		must_refuse(f, MP_CORRUPT, "is damaged, and was left as it is: its log");
+		must_refuse(f, MP_CORRUPT,
+			"was left as it is; restore the last backup (docs/BACKUP.md): its log");
 		must_refuse(f, MP_CORRUPT, "is damaged"); /* nor the second time */
 		assert_int_equal(file_size(log), size);
 		flip_byte(log, at);

@@ -361,6 +361,8 @@ struct mp_due_result billing_redrive(void *ctx, struct mp_arena *arena, const st
 		return (struct mp_due_result){.done = true};
 	order = order_of(&bill);
 	billing_carry_out(app, arena, &order, 1, now_ms, &rc); /* tells an unfunded one again */
+	if (rc != MP_OK && !mp_rc_is_transient(rc))
+		mp_sink_report(&app->sink, "redrive_failed", rc, bill_id->text);
 	return again;
 }
 

@@ -43,7 +43,6 @@ static enum mp_rc read_order(const struct billing_app *app, const struct mp_even
 	struct mp_money captured = {0};
 	const char *description = NULL;
 	const char *payment_intent = NULL;
-	const char *reason = NULL;
 	enum mp_rc rc;
 
 	*out = (struct billing_order){.kind = kind};
@@ -57,8 +56,6 @@ static enum mp_rc read_order(const struct billing_app *app, const struct mp_even
 			&r, "captured_amount", "currency", app->db.currencies, &captured);
 		mp_json_read_time(&r, "captured_at", &out->captured_ms);
 	}
-	if (kind == ORDER_VOID)
-		mp_json_read_text(&r, "reason", 0, BILLING_REASON_SIZE - 1, &reason);
 	if (kind == ORDER_SETTLE && mp_id_is_none(&out->paid_to))
 		mp_json_read_refuse(&r, "paid_to", "is required");
 	rc = mp_json_read_end(&r);
@@ -67,8 +64,6 @@ static enum mp_rc read_order(const struct billing_app *app, const struct mp_even
 		rc = copy(out->description, sizeof(out->description), description);
 	if (rc == MP_OK)
 		rc = copy(out->payment_intent, sizeof(out->payment_intent), payment_intent);
-	if (rc == MP_OK)
-		rc = copy(out->reason, sizeof(out->reason), reason);
 	out->traceparent = event->traceparent;
 	return rc;
 }

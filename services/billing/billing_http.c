@@ -94,7 +94,7 @@ static void read_time(struct mp_request *req, const char *name, int64_t *out_ms,
 	const char *text = mp_request_query(req, name);
 
 	if (text != NULL && mp_time_parse(text, out_ms) != MP_OK)
-		wrong(req, name, "must be a time as RFC 3339 writes it: 2026-11-23T00:00:00Z", rc);
+		wrong(req, name, MP_TIME_WANTED, rc);
 	else if (text != NULL && *out_ms < 1)
 		*out_ms = 1; /* no id is of a time before 1970, and 0 says that none was given */
 }

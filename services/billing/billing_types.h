@@ -8,7 +8,6 @@
 #include "money/money.h"
 
 #define BILLING_DESCRIPTION_SIZE 801 /* 200 characters of UTF-8 and a NUL */
-#define BILLING_REASON_SIZE 801
 #define BILLING_INVOICE_SIZE 24
 #define BILLING_INTENT_SIZE 256
 
@@ -63,8 +62,7 @@ struct billing_order {
 	char payment_intent[BILLING_INTENT_SIZE]; /* ORDER_FUND */
 	int64_t captured_minor;
 	int64_t captured_ms;
-	char reason[BILLING_REASON_SIZE]; /* ORDER_VOID */
-	const char *traceparent;	  /* of its event, borrowed; NULL: none */
+	const char *traceparent; /* of its event, borrowed; NULL: none */
 };
 
 /* A captured amount in the client's wallet: listed for reports, told by funding.settled. */

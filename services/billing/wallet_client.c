@@ -75,10 +75,8 @@ static json_t *transfer_to_json(
 		mp_currencies_find(client->currencies, transfer->amount.currency);
 	json_t *legs = json_array();
 	json_t *json = json_object();
-	int bad = currency == NULL;
+	int bad = json_array_append_new(legs, leg_to_json(transfer, currency));
 
-	if (bad == 0)
-		bad |= json_array_append_new(legs, leg_to_json(transfer, currency));
 	bad |= mp_json_set_id(json, "id", &transfer->id);
 	bad |= mp_json_set_text(json, "currency", transfer->amount.currency);
 	bad |= mp_json_set_text(json, "reason", transfer->funding ? "funding" : "payment");
@@ -198,6 +196,10 @@ enum mp_rc wallet_client_transfer(struct wallet_client *client, struct mp_arena 
 	enum mp_rc rc = mp_service_token_get(client->token, token, sizeof(token));
 	char *body;
 
+	for (size_t i = 0; i < count; i++) {
+		if (mp_currencies_find(client->currencies, transfers[i].amount.currency) == NULL)
+			return MP_CORRUPT;
+	}
 	if (rc != MP_OK)
 		return mp_rc_is_transient(rc) ? rc : MP_UNAVAILABLE;
 	body = request_body(client, transfers, count);

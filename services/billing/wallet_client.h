@@ -29,7 +29,8 @@ void wallet_client_close(struct wallet_client *client);
  * Asks for 1..WALLET_BATCH_MAX transfers, in order, each on its own; sets each one's outcome.
  * Asking again with the same ids gives the recorded outcomes.
  * Errors: MP_UNAVAILABLE, MP_NOMEM (ask again); MP_UNKNOWN (ask again: no answer, or one that is
- * not the contract's); MP_INVALID (the wallet calls the request wrong, and did none of it).
+ * not the contract's); MP_INVALID (the wallet calls the request wrong, and did none of it);
+ * MP_CORRUPT (one is in a currency that is allowed no longer: none was asked for).
  */
 enum mp_rc wallet_client_transfer(struct wallet_client *client, struct mp_arena *arena,
 	struct billing_transfer *transfers, size_t count) MP_MUST_CHECK;

@@ -106,7 +106,6 @@ struct mp_item *item_from_attempt(
 	struct mp_map *map = mp_item_attrs(item);
 
 	mp_map_set_int(map, "number", attempt->number);
-	mp_map_set_text(map, "kind", attempt_kind_name(ATTEMPT_SESSION));
 	mp_map_set_int(map, "amount", attempt->amount_minor);
 	mp_map_set_int(map, "expires_at", attempt->expires_at_s);
 	mp_map_set_text(map, "session_state", session_state_name(attempt->state));

@@ -172,7 +172,9 @@ static enum mp_rc listen(struct mp_request *req, struct mp_response *res, struct
 		return MP_OK; /* the reader is live's now */
 	if (rc == MP_TOO_MANY)
 		mp_request_problem(req, "too_many_streams",
-			"You watch as many payments as one person may: end one of them first.");
+			mp_arena_printf(mp_request_arena(req),
+				"You have %d streams open, the most at once: close one first.",
+				LIVE_LISTENERS_OF_USER_MAX));
 	mp_stream_end(reader->stream);
 	free(reader);
 	return rc;

@@ -84,11 +84,14 @@ static bool is_answer(enum payment_input_kind kind)
 	       kind == INPUT_FUNDING_SETTLED;
 }
 
+bool payment_is_unanswered(const struct payment *payment)
+{
+	return payment->state == PAYMENT_REVIEW && payment->reviewed_from != PAYMENT_CREATED;
+}
+
 enum payment_state machine_answered_in(const struct payment *payment)
 {
-	if (payment->state == PAYMENT_REVIEW && payment->reviewed_from != PAYMENT_CREATED)
-		return payment->reviewed_from;
-	return payment->state;
+	return payment_is_unanswered(payment) ? payment->reviewed_from : payment->state;
 }
 
 struct decision machine_decide(const struct payment *payment, const struct payment_input *input)
@@ -118,7 +121,7 @@ struct decision machine_decide(const struct payment *payment, const struct payme
 	if (input->kind == INPUT_CANCEL && payment->cancel_wanted &&
 		decision.verdict == VERDICT_NOTE)
 		return ignored;
-	if (input->kind == INPUT_CLOSE && machine_answered_in(payment) != payment->state)
+	if (input->kind == INPUT_CLOSE && payment_is_unanswered(payment))
 		return refused; /* billing's answer ends it */
 	if (is_retry(input->kind) &&
 		(payment->cancel_wanted || payment->attempt >= PAYMENT_ATTEMPTS_MAX))
@@ -140,7 +143,7 @@ static enum redrive late_money(const struct payment *payment)
 
 enum redrive machine_redrive(const struct payment *payment)
 {
-	if (machine_answered_in(payment) != payment->state)
+	if (payment_is_unanswered(payment))
 		return late_money(payment); /* what billing was told in vain is not told again */
 	return machine_redrive_asked(payment);
 }

@@ -40,6 +40,9 @@ struct decision machine_table(enum payment_state state, enum payment_input_kind 
 /* Where billing's answers find the payment: what is looked into for want of one still takes it. */
 enum payment_state machine_answered_in(const struct payment *payment);
 
+/* In review for want of billing's answer; else it is there for the provider's figures. */
+bool payment_is_unanswered(const struct payment *payment);
+
 /* What a re-drive of a payment that stands still has to do. */
 enum redrive {
 	REDRIVE_NOTHING,   /* it has ended, or a person has to look */

@@ -47,13 +47,13 @@ static json_t *capture_to_json(const struct payment_capture *capture, const stru
 
 static int set_work(json_t *json, const struct payment *p)
 {
-	bool reviewed = p->state == PAYMENT_REVIEW && p->reviewed_from != PAYMENT_CREATED;
+	bool unanswered = payment_is_unanswered(p);
 	bool closing = machine_answered_in(p) == PAYMENT_CLOSING;
 	int failed = 0;
 
 	failed |= mp_json_set_time(json, "state_at", p->state_at_ms);
 	failed |= mp_json_set_text(
-		json, "reviewed_from", reviewed ? payment_state_name(p->reviewed_from) : NULL);
+		json, "reviewed_from", unanswered ? payment_state_name(p->reviewed_from) : NULL);
 	failed |= mp_json_set_text(json, "ending", closing ? payment_state_name(p->ending) : NULL);
 	failed |= mp_json_set_int(json, "attempt", p->attempt);
 	failed |= mp_json_set_int(json, "captures_unsettled", p->captures_unsettled);
@@ -204,8 +204,7 @@ static enum mp_rc read_time(struct mp_request *req, const char *name, int64_t *o
 	int64_t time_ms = 0;
 
 	if (text == NULL || mp_time_parse(text, &time_ms) != MP_OK || time_ms < 0) {
-		errors->add(errors->ctx, name,
-			"must be a time as RFC 3339 writes it: 2026-11-23T00:00:00Z");
+		errors->add(errors->ctx, name, MP_TIME_WANTED);
 		return MP_INVALID;
 	}
 	*out_s = time_ms / 1000;

@@ -126,6 +126,8 @@ enum mp_rc payment_apply(struct payment_app *app, const struct payment_change *c
 		if (!work_is_empty(&work))
 			rc = payment_commit(
 				app, works, 1, change->key, change->key_expires_at_s, arena);
+		else if (work.alarm != ALARM_NONE)
+			payment_alarm(app, &work.payment, work.alarm);
 		if (rc == MP_EXISTS && change->key != NULL)
 			return rc;
 		if (rc == MP_STALE || rc == MP_EXISTS)
@@ -310,6 +312,10 @@ enum mp_rc payment_retry(struct payment_app *app, const struct mp_id *user, cons
 	if (rc != MP_OK)
 		return rc;
 	if (verdict == VERDICT_REFUSE) {
+		/* Perhaps since a twin of this request has done it by now. */
+		rc = answer_key(app, key, now_ms, arena, out_payment, reterr_problem);
+		if (rc != MP_NOT_FOUND)
+			return rc;
 		*reterr_problem = why_not_retryable(&payment);
 		return MP_CONFLICT;
 	}

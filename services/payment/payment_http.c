@@ -168,15 +168,23 @@ static enum mp_rc read_order(struct mp_request *req, const struct payment_app *a
 	return MP_OK;
 }
 
-static void tell_minimum(struct mp_request *req, const char *field, const struct payment *order)
+/* What the provider charges; it may have fewer decimals than the currency. */
+static void tell_minimum(
+	struct mp_request *req, const char *field, const char *words, const struct payment *order)
 {
 	const struct mp_field_errors *errors = mp_request_field_errors(req);
+	const struct mp_currency *currency = order->currency;
 	char minimum[MP_AMOUNT_TEXT_SIZE];
+	char step[MP_AMOUNT_TEXT_SIZE];
+	int64_t step_minor = 1;
 
-	mp_money_format(order->currency->provider_minimum_minor, order->currency, minimum);
-	const char *message = mp_arena_printf(mp_request_arena(req),
-		"by card an amount must be at least %s %s and exact in the provider's digits",
-		minimum, order->currency->code);
+	for (int i = currency->provider_exponent; i < currency->exponent; i++)
+		step_minor *= 10;
+	mp_money_format(currency->provider_minimum_minor, currency, minimum);
+	mp_money_format(step_minor, currency, step);
+	const char *message = mp_arena_printf(mp_request_arena(req), "%s at least %s %s%s%s", words,
+		minimum, currency->code, step_minor > 1 ? ", and a multiple of " : "",
+		step_minor > 1 ? step : "");
 	if (message != NULL)
 		errors->add(errors->ctx, field, message);
 }
@@ -211,7 +219,7 @@ static enum mp_rc post_payment(struct mp_request *req, struct mp_response *res, 
 	rc = payment_create(
 		app, &order, &key, mp_clock_ms(), mp_request_arena(req), &payment, &problem);
 	if (problem == PROBLEM_NOT_CHARGEABLE)
-		tell_minimum(req, "payment_amount", &order);
+		tell_minimum(req, "payment_amount", "by card must be", &order);
 	if (rc != MP_OK)
 		return tell(req, rc, problem);
 	return answer_payment(res, 201, &key, &payment, &user);
@@ -370,7 +378,7 @@ static enum mp_rc post_retry(struct mp_request *req, struct mp_response *res, vo
 	rc = payment_retry(app, &user, &id, (enum payment_source)source, &key, mp_clock_ms(),
 		mp_request_arena(req), &payment, &problem);
 	if (problem == PROBLEM_NOT_CHARGEABLE)
-		tell_minimum(req, "source", &payment);
+		tell_minimum(req, "source", "cannot be card: the amount must be", &payment);
 	if (rc != MP_OK)
 		return tell(req, rc, problem);
 	return answer_payment(res, 200, &key, &payment, &user);
@@ -453,10 +461,14 @@ static enum mp_rc check_signature(struct mp_request *req, struct payment_app *ap
 			"The header Stripe-Signature is missing or malformed.");
 	case STRIPE_SIGNATURE_WRONG:
 		return refuse_webhook(req, app, MP_FORBIDDEN, "webhook_signature",
-			"The signature was not made with our secret over this body.");
+			"The signature was not made with our secret over this body: "
+			"STRIPE_WEBHOOK_SECRET must be this endpoint's.");
 	case STRIPE_SIGNATURE_TIME:
 		return refuse_webhook(req, app, MP_FORBIDDEN, "webhook_signature",
-			"The signature is not of now.");
+			mp_arena_printf(mp_request_arena(req),
+				"The signature's time is more than %d s from this machine's clock: "
+				"set the clock right, then send the event again at Stripe.",
+				STRIPE_TOLERANCE_S));
 	case STRIPE_SIGNATURE_NO_MEMORY:
 		break;
 	}

@@ -244,16 +244,14 @@ static struct mp_due_result drive(struct payment_app *app, const struct payment 
 	enum mp_rc told_rc = find_late_money(app, payment, arena, &late_ms);
 	int64_t since_ms = late_ms != 0 ? late_ms : payment->state_at_ms;
 	/* In review since billing did not answer: what it was told before is not told again. */
-	if (told_rc != MP_OK || (late_ms == 0 && machine_answered_in(payment) != payment->state))
+	if (told_rc != MP_OK || (late_ms == 0 && payment_is_unanswered(payment)))
 		tells = false;
 	if (told_rc == MP_OK && !asks && !tells)
 		return (struct mp_due_result){.done = true};
 	if (asks)
 		rc = ask_provider(app, payment, false, now_ms, arena);
 	if (tells && redrive != REDRIVE_PROVIDER && is_in_vain(app, since_ms, attempts, now_ms)) {
-		struct mp_due_result given = result;
-		if (!asks || waits_for_billing(payment)) /* else once the last page is decided */
-			given = give_to_person(app, payment, attempts, now_ms, arena);
+		struct mp_due_result given = give_to_person(app, payment, attempts, now_ms, arena);
 		if (!asks || !given.done)
 			result = given;
 	} else if (tells) {
@@ -268,9 +266,8 @@ static struct mp_due_result drive(struct payment_app *app, const struct payment 
 /* Raised once it is not enough: with the process, or before it could, the alarm may be gone. */
 static void alarm_again(struct payment_app *app, const struct payment *payment)
 {
-	bool unanswered = machine_answered_in(payment) != payment->state;
-
-	payment_alarm(app, payment, unanswered ? ALARM_UNANSWERED : ALARM_MISMATCH);
+	payment_alarm(
+		app, payment, payment_is_unanswered(payment) ? ALARM_UNANSWERED : ALARM_MISMATCH);
 }
 
 struct mp_due_result payment_redrive_due(

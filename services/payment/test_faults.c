@@ -326,6 +326,41 @@ static void twins_of_one_key_make_one_payment(void **state)
 	}
 }
 
+static void *retry_twin(void *arg)
+{
+	struct someone *me = arg;
+	struct mp_idempotency key = {.caller = me->f->ada.text, .key = me->key};
+	enum payment_problem problem;
+	struct payment out;
+
+	mp_sha256_hex("", 0, key.digest);
+	me->rc = payment_retry(&me->f->app, &me->f->ada, &me->id, PAYMENT_FROM_WALLET, &key,
+		me->f->now_ms, me->arena, &out, &problem);
+	return NULL;
+}
+
+static void twins_of_one_retry_all_hear_that_it_was_done(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int n = 0; n < CROWDS; n++) {
+		struct payment p = fixture_pay(f, 20000, PAYMENT_FROM_WALLET);
+		struct someone people[THREADS];
+		assert_int_equal(fixture_unfunded(f, &p.id, 1, 13000), MP_OK);
+		for (int i = 0; i < THREADS; i++) {
+			people[i] = (struct someone){.f = f, .id = p.id};
+			assert_int_equal(
+				mp_text_format(people[i].key, sizeof(people[i].key), "retry-%d", n),
+				MP_OK);
+		}
+		crowd(people, retry_twin);
+		for (int i = 0; i < THREADS; i++)
+			assert_int_equal(people[i].rc, MP_OK);
+		assert_int_equal(fixture_get(f, &p.id).attempt, 3);
+		assert_state(f, &p.id, PAYMENT_SETTLING);
+	}
+}
+
 static void whoever_is_first_the_money_is_counted_once(void **state)
 {
 	struct fixture *f = *state;
@@ -483,6 +518,7 @@ int main(void)
 		CASE(unknown_payments_spoil_no_batch),
 		CASE(two_fundings_of_one_payment_come_in_one_batch),
 		CASE(twins_of_one_key_make_one_payment),
+		CASE(twins_of_one_retry_all_hear_that_it_was_done),
 		CASE(without_memory_one_key_makes_one_payment_all_the_same),
 		CASE(whoever_is_first_the_money_is_counted_once),
 		CASE(a_page_that_is_wanted_while_a_worker_aligns_is_opened),

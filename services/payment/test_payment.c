@@ -219,6 +219,11 @@ static void other_figures_than_ours_are_for_a_person_to_look_at(void **state)
 	}
 	assert_int_equal(mp_metric_value(f->app.alarms[ALARM_MISMATCH]) - alarms, 3);
 	assert_int_equal(fixture_events(f, NULL, NULL), 0); /* nothing is credited */
+
+	/* Looked into again, after a crash before the alarm. */
+	(void)fixture_webhook(f, fixture_session(f, &p[0].id, 1), "checkout.session.completed");
+	assert_int_equal(mp_metric_value(f->app.alarms[ALARM_MISMATCH]) - alarms, 4);
+	assert_int_equal(fixture_events(f, NULL, NULL), 0);
 }
 
 static void once_its_money_is_refunded_by_hand_it_is_closed(void **state)
@@ -505,6 +510,20 @@ static void a_bill_settled_while_closing_wins(void **state)
 	assert_state(f, &p.id, PAYMENT_SUCCEEDED);
 }
 
+/* With a key that was never used. */
+static void retry_anew(struct fixture *f, const struct mp_id *id, enum payment_source source)
+{
+	struct mp_id name = mp_id_new(f->now_ms);
+	struct mp_idempotency key = {.caller = f->ada.text, .key = name.text};
+	enum payment_problem problem;
+	struct payment after;
+
+	mp_sha256_hex("", 0, key.digest);
+	assert_int_equal(payment_retry(&f->app, &f->ada, id, source, &key, f->now_ms, f->arena,
+				 &after, &problem),
+		MP_OK);
+}
+
 static enum payment_problem refused_retry(
 	struct fixture *f, const struct mp_id *id, enum payment_source source, enum mp_rc expected)
 {
@@ -525,7 +544,6 @@ static void a_refused_retry_has_its_own_cause(void **state)
 	struct fixture *f = *state;
 	struct payment p = fixture_pay(f, 20, PAYMENT_FROM_WALLET); /* 0.20 USD */
 	enum payment_problem problem;
-	struct payment after;
 
 	assert_int_equal(fixture_unfunded(f, &p.id, 1, 20), MP_OK);
 	assert_int_equal(
@@ -538,14 +556,8 @@ static void a_refused_retry_has_its_own_cause(void **state)
 	f->provider.trouble_calls = 1000;
 	p = fixture_pay(f, 20000, PAYMENT_FROM_WALLET);
 	assert_int_equal(fixture_unfunded(f, &p.id, 1, 13000), MP_OK);
-	for (int attempt = 3; attempt <= PAYMENT_ATTEMPTS_MAX; attempt++) {
-		struct mp_idempotency key = {.caller = f->ada.text,
-			.key = mp_arena_printf(f->arena, "attempt %d", attempt)};
-		mp_sha256_hex("", 0, key.digest);
-		assert_int_equal(payment_retry(&f->app, &f->ada, &p.id, PAYMENT_FROM_CARD, &key,
-					 f->now_ms, f->arena, &after, &problem),
-			MP_OK);
-	}
+	for (int attempt = 3; attempt <= PAYMENT_ATTEMPTS_MAX; attempt++)
+		retry_anew(f, &p.id, PAYMENT_FROM_CARD);
 	assert_state(f, &p.id, PAYMENT_REQUIRES_FUNDING);
 	assert_int_equal(
 		refused_retry(f, &p.id, PAYMENT_FROM_WALLET, MP_CONFLICT), PROBLEM_TRIED_TOO_OFTEN);
@@ -556,6 +568,22 @@ static void a_refused_retry_has_its_own_cause(void **state)
 	assert_int_equal(cancel(f, &p.id, &p, &problem), MP_OK);
 	assert_int_equal(
 		refused_retry(f, &p.id, PAYMENT_FROM_WALLET, MP_CONFLICT), PROBLEM_BEING_CANCELED);
+}
+
+static void an_order_that_was_tried_too_often_ends_as_that(void **state)
+{
+	struct fixture *f = *state;
+	struct payment p = fixture_pay(f, 20000, PAYMENT_FROM_WALLET);
+
+	f->provider.trouble = TROUBLE_DOWN;
+	f->provider.trouble_calls = 1000;
+	assert_int_equal(fixture_unfunded(f, &p.id, 1, 13000), MP_OK);
+	for (int attempt = 3; attempt < PAYMENT_ATTEMPTS_MAX; attempt++)
+		retry_anew(f, &p.id, PAYMENT_FROM_CARD);
+	retry_anew(f, &p.id, PAYMENT_FROM_WALLET);
+	assert_int_equal(fixture_unfunded(f, &p.id, PAYMENT_ATTEMPTS_MAX, 13000), MP_OK);
+	assert_state(f, &p.id, PAYMENT_CLOSING);
+	assert_string_equal(fixture_get(f, &p.id).reason, "It was tried too often");
 }
 
 static void a_refused_cancel_has_its_own_cause(void **state)
@@ -689,6 +717,7 @@ int main(void)
 		CASE(canceling_before_the_page_is_open_asks_nobody),
 		CASE(a_bill_settled_while_closing_wins),
 		CASE(a_refused_retry_has_its_own_cause),
+		CASE(an_order_that_was_tried_too_often_ends_as_that),
 		CASE(a_refused_cancel_has_its_own_cause),
 		CASE(retrying_is_the_payers_and_only_when_funding_is_required),
 		CASE(strangers_see_nothing_and_payees_not_the_payers_trouble),

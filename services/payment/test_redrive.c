@@ -350,6 +350,25 @@ static void late_money_is_told_before_anybody_is_called(void **state)
 	assert_int_equal(mp_metric_value(f->app.alarms[ALARM_NOT_CREDITED]) - alarms, 1);
 }
 
+static void late_money_is_for_a_person_though_more_may_come(void **state)
+{
+	struct fixture *f = *state;
+	int64_t alarms = mp_metric_value(f->app.alarms[ALARM_NOT_CREDITED]);
+	struct payment p = gone_on_without_its_bank_transfer(f);
+
+	must(fixture_unfunded(f, &p.id, 3, 13000));
+	assert_true(fixture_align(f, &p.id).done);
+	fixture_session(f, &p.id, 4)->status = STRIPE_COMPLETE; /* by bank, too */
+	(void)fixture_webhook(f, fixture_session(f, &p.id, 4), "checkout.session.completed");
+	must(fixture_settled(f, &p.id, 3));
+	fixture_session(f, &p.id, 2)->paid = true;
+	assert_false(fixture_redrive(f, &p.id).done);
+	assert_int_equal(fixture_get(f, &p.id).captures_unsettled, 1);
+	assert_int_equal(fixture_get(f, &p.id).sessions_processing, 1);
+	assert_false(redrive_in_vain(f, &p.id).done); /* the provider is asked on */
+	assert_int_equal(mp_metric_value(f->app.alarms[ALARM_NOT_CREDITED]) - alarms, 1);
+}
+
 static void an_alarm_is_raised_again_while_it_is_in_review(void **state)
 {
 	struct fixture *f = *state;
@@ -476,6 +495,7 @@ int main(void)
 		CASE(while_a_bank_transfer_is_on_its_way_nothing_else_is_tried),
 		CASE(money_that_a_payment_went_on_without_is_asked_for),
 		CASE(late_money_is_told_before_anybody_is_called),
+		CASE(late_money_is_for_a_person_though_more_may_come),
 		CASE(that_another_session_of_an_attempt_expires_says_nothing),
 		CASE(money_that_comes_while_it_is_looked_into_is_told_again),
 		CASE(an_alarm_is_raised_again_while_it_is_in_review),

@@ -101,7 +101,10 @@ static void bill_unfunded(struct payment_work *work, const struct payment_input 
 		work_sentence(work, "The wallet was too empty, missing: ",
 			work_amount(work, input->shortfall_minor)));
 	if (!work_start_session(work, input->shortfall_minor))
-		work_end(work, PAYMENT_FAILED, "The missing amount cannot be charged");
+		work_end(work, PAYMENT_FAILED,
+			work->payment.attempt >= PAYMENT_ATTEMPTS_MAX
+				? "It was tried too often"
+				: "The missing amount cannot be charged");
 }
 
 static void bill_voided(

@@ -166,6 +166,9 @@ enum verdict work_apply_session(struct payment_work *work, const struct payment_
 	struct payment_attempt *attempt = work_find_attempt(work, input->attempt);
 	struct decision decision = machine_decide(&work->payment, input);
 
+	if (attempt != NULL && attempt->state == SESSION_PAID && input->kind == INPUT_MISMATCH)
+		work->alarm =
+			ALARM_MISMATCH; /* the one before may have been lost with the process */
 	if (attempt == NULL || is_old_news(attempt, input->kind))
 		return VERDICT_IGNORE;
 	if (input->kind == INPUT_CAPTURED)

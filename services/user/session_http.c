@@ -230,6 +230,10 @@ static enum mp_rc change_password_and_answer(struct changing_password *job)
 		errors->add(errors->ctx, "current_password", "is not your password");
 		return MP_INVALID;
 	}
+	if (rc == MP_CONFLICT)
+		mp_request_problem(job->req, "conflict",
+			"The password was changed by another call at the same moment: log on with "
+			"the new one.");
 	return rc == MP_OK ? mp_response_empty(res, 204) : rc;
 }
 

@@ -31,8 +31,7 @@ enum mp_rc wallet_read_time(struct mp_request *req, const char *name, int64_t *o
 
 	if (text != NULL && mp_time_parse(text, out_ms) == MP_OK)
 		return MP_OK;
-	errors->add(
-		errors->ctx, name, "must be a time as RFC 3339 writes it: 2026-11-23T00:00:00Z");
+	errors->add(errors->ctx, name, MP_TIME_WANTED);
 	return MP_INVALID;
 }
 

@@ -93,6 +93,7 @@ static const struct mp_currency *read_currency(
 	struct mp_json_reader *r, const struct mp_currencies *currencies)
 {
 	const struct mp_currency *currency;
+	char allowed[MP_CURRENCIES_TEXT_SIZE];
 	const char *code = NULL;
 
 	mp_json_read_optional(r);
@@ -100,8 +101,10 @@ static const struct mp_currency *read_currency(
 	if (r->failed && code == NULL)
 		return NULL;
 	currency = mp_currencies_find(currencies, code);
-	if (currency == NULL)
-		mp_json_read_refuse(r, "currency", "is not a currency that this deployment allows");
+	if (currency == NULL) {
+		mp_currencies_tell(currencies, allowed);
+		mp_json_read_refuse(r, "currency", allowed);
+	}
 	return currency;
 }
 

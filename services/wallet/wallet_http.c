@@ -18,10 +18,11 @@ static enum mp_rc currency_of(struct mp_request *req, const struct wallet *walle
 	const struct mp_field_errors *errors = mp_request_field_errors(req);
 	const struct mp_currency *currency =
 		mp_currencies_find(wallet_currencies(wallet), mp_request_query(req, "currency"));
+	char allowed[MP_CURRENCIES_TEXT_SIZE];
 
 	if (currency == NULL) {
-		errors->add(
-			errors->ctx, "currency", "is not a currency that this deployment allows");
+		mp_currencies_tell(wallet_currencies(wallet), allowed);
+		errors->add(errors->ctx, "currency", allowed);
 		return MP_INVALID;
 	}
 	*out_currency = currency;

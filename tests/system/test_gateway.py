@@ -146,7 +146,7 @@ def assert_problem(answer, status, name):
     problem = answer.json()
     assert problem["type"] == f"/problems/{name}" and problem["status"] == status
     assert set(problem) == {"type", "title", "status", "detail"}, "as the services write them"
-    assert problem["title"]
+    assert problem["title"] and problem["detail"]
     assert_api_headers(answer)
 
 

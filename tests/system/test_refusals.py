@@ -291,7 +291,7 @@ def bodies(route, headers):
 
 
 def keys(route):
-    wrong = {"a key with a space": "a b", "a key of 256": "k" * 256, "an empty key": "",
+    wrong = {"a key of 256": "k" * 256, "an empty key": "",
              "a key that is not ASCII": "k\xe9"}
     if "Idempotency-Key" not in route.headers:
         return

@@ -113,7 +113,9 @@ def smtp_of(environment):
     if not environment.get("SMTP_URL"):
         return {}
     if environment.get("SMTP_PASSWORD"):
-        raise Refused("A password is given to `make run` in a file: SMTP_PASSWORD_FILE.")
+        raise Refused(
+            "SMTP_PASSWORD is not read here: put it into a file, and name that by SMTP_PASSWORD_FILE."
+        )
     texts = {name: environment[name] for name in SMTP_TEXTS if environment.get(name)}
     files = {name: environment[name] for name in SMTP_FILES if environment.get(name)}
     smtp = {**texts, **{name: str(_absolute(path)) for name, path in files.items()}}

@@ -7,6 +7,7 @@ import time
 import xmlrpc.client
 from pathlib import Path
 
+from .screen import short
 from .settings import Refused
 
 SUPERVISORD = "/usr/bin/supervisord"
@@ -19,6 +20,7 @@ class Supervisor:
 
     def __init__(self, settings):
         self.settings = settings
+        self.log = settings.log / "supervisord.log"
         self.process = None
 
     def start(self):
@@ -50,7 +52,9 @@ class Supervisor:
             self._calls().startProcess(part.control_name, False)
         except xmlrpc.client.Fault as fault:
             if "ALREADY_STARTED" not in fault.faultString:
-                raise Refused(f"{part.name} cannot be started: {fault.faultString}.") from None
+                raise Refused(
+                    f"{part.name} cannot be started ({fault.faultString}): see {short(self.log)}."
+                ) from None
 
     def stop_part(self, part):
         self._calls().stopProcess(part.control_name)
@@ -78,7 +82,7 @@ class Supervisor:
             if is_listening(self.settings):
                 return
             time.sleep(0.05)
-        raise Refused(f"supervisord does not start; see {self.settings.log}/supervisord.log.")
+        raise Refused(f"supervisord does not start: see {short(self.log)}.")
 
     def _calls(self):
         return calls(self.settings)
@@ -101,6 +105,14 @@ def is_listening(settings):
     except (OSError, ImportError, xmlrpc.client.Error):
         return False
     return True
+
+
+def last_pid(settings):
+    """The process of the supervisord that wrote its id there last; it keeps the file to its end."""
+    try:
+        return (settings.run / "supervisord.pid").read_text(encoding="ascii").strip()
+    except OSError:
+        return "supervisord"
 
 
 def end_orphans(supervisord_pid):

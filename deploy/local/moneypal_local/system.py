@@ -81,7 +81,10 @@ class System:
         while not self.stop.asked:
             time.sleep(WATCH_S)
             if self.supervisor.is_gone():
-                raise Refused("supervisord ended unexpectedly, and everything with it.")
+                raise Refused(
+                    "supervisord ended unexpectedly, and everything with it: see"
+                    f" {short(self.supervisor.log)}, then `make run` again."
+                )
             supervisor.end_orphans(self.supervisor.process.pid)
             self.logs.rotate()
             states = self.supervisor.states()
@@ -216,5 +219,8 @@ def _wait_for_last_run(settings, screen):
     deadline = time.monotonic() + LAST_RUN_S_MAX
     while supervisor.is_listening(settings):
         if time.monotonic() > deadline:
-            raise Refused(f"The last run's supervisord still runs on {short(settings.var)}.")
+            raise Refused(
+                f"The last run's supervisord still runs on {short(settings.var)}: wait, or end"
+                f" process {supervisor.last_pid(settings)}, then `make run` again."
+            )
         time.sleep(POLL_S)
