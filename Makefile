@@ -132,6 +132,4 @@ uninstall:
 	@deploy/systemd/install uninstall
 
 install-test:
-	@tools/setup test
-	@TARGETS="$(PROGRAMS)" tools/build build
 	@tests/systemd/run

@@ -192,6 +192,12 @@ static void tell(struct mp_due *due, enum mp_rc *told, const char *event, enum m
 		mp_sink_report(&due->sink, event, rc, due->kind);
 }
 
+enum scan_kind {
+	FROM_FLOORS, /* from where rows may be, as far as this process knows */
+	FROM_STARTS, /* from the partitions' starts: now and then, for what others added */
+	FAR,	     /* for rows of a clock that was ahead, and no others */
+};
+
 /* What a scan knows about the workers when it begins: none of them takes anything meanwhile. */
 struct scan {
 	struct mp_id busy[MP_DUE_THREADS_MAX];
@@ -199,10 +205,9 @@ struct scan {
 	size_t count; /* rows listed so far */
 	unsigned broken;
 	bool more; /* a page was full: look again as soon as these are done */
-	bool full; /* from the partitions' starts */
-	bool far;  /* for rows of a clock that was ahead, and no others */
+	enum scan_kind kind;
 	int64_t now_ms;
-	int64_t floors_ms[PARTITIONS]; /* where it begins, unless it is full */
+	int64_t floors_ms[PARTITIONS]; /* where FROM_FLOORS begins */
 	int64_t oldest_ms[PARTITIONS]; /* of the rows that it saw */
 };
 
@@ -253,10 +258,11 @@ static enum mp_rc scan_partition(struct mp_due *due, int partition, struct scan 
 	char sk_max[TIME_DIGITS + 2];
 	char after[MP_KEY_BYTES_MAX + 1];
 	struct mp_query query = {.pk = pk,
-		.sk_min = scan->full ? NULL : sk_min,
-		.sk_max = scan->far ? NULL : sk_max,
+		.sk_min = scan->kind == FROM_STARTS ? NULL : sk_min,
+		.sk_max = scan->kind == FAR ? NULL : sk_max,
 		.limit = PAGE_ROWS};
-	int64_t from_ms = scan->far ? scan->now_ms + due->far_ms : scan->floors_ms[partition];
+	int64_t from_ms =
+		scan->kind == FAR ? scan->now_ms + due->far_ms : scan->floors_ms[partition];
 	struct mp_page page;
 
 	enum mp_rc rc = mp_text_format(pk, sizeof(pk), "DUE#%s#%02d", due->kind, partition);
@@ -300,8 +306,10 @@ static void begin_scan(struct mp_due *due, struct scan *scan)
 	int64_t mono_ms = mp_clock_mono_ms();
 
 	*scan = (struct scan){.now_ms = mp_clock_ms()};
-	scan->far = due->far_ms != 0 && mono_ms >= due->next_far_ms;
-	scan->full = !scan->far && mono_ms >= due->next_full_ms;
+	if (due->far_ms != 0 && mono_ms >= due->next_far_ms)
+		scan->kind = FAR;
+	else if (mono_ms >= due->next_full_ms)
+		scan->kind = FROM_STARTS;
 	for (unsigned i = 0; i < due->threads_started; i++) {
 		if (due->workers[i].busy)
 			scan->busy[scan->busy_count++] = due->workers[i].current;
@@ -311,7 +319,7 @@ static void begin_scan(struct mp_due *due, struct scan *scan)
 		scan->oldest_ms[i] = scan->now_ms - FLOOR_MARGIN_MS;
 		due->floors_ms[i] = TIME_MS_MAX; /* lowered by what is added meanwhile */
 	}
-	if (scan->full)
+	if (scan->kind == FROM_STARTS)
 		due->next_full_ms = mono_ms + FULL_SCAN_MS;
 	due->scanning = true;
 	due->woken = false;
@@ -323,19 +331,19 @@ static void end_scan(struct mp_due *due, const struct scan *scan, enum mp_rc rc)
 	int64_t mono_ms = mp_clock_mono_ms();
 
 	tell(due, &due->read_told, "due_read_failed", rc);
-	if (rc == MP_OK && scan->full)
+	if (rc == MP_OK && scan->kind == FROM_STARTS)
 		tell_broken(due, scan->broken);
 	for (int i = 0; i < PARTITIONS; i++) {
 		/* Of one that failed, or did not look, only the floor that it began at is sure. */
-		bool looked = rc == MP_OK && !scan->far;
+		bool looked = rc == MP_OK && scan->kind != FAR;
 		int64_t floor_ms = looked ? scan->oldest_ms[i] : scan->floors_ms[i];
 		if (floor_ms < due->floors_ms[i])
 			due->floors_ms[i] = floor_ms;
 	}
 	due->waiting_next = 0;
 	due->waiting_end = scan->count;
-	bool more = rc == MP_OK && (scan->more || scan->far);
-	if (scan->far)
+	bool more = rc == MP_OK && (scan->more || scan->kind == FAR);
+	if (scan->kind == FAR)
 		due->next_far_ms = mono_ms + (scan->more ? POLL_MS : FAR_SCAN_MS);
 	due->next_scan_ms = mono_ms + (more ? 0 : POLL_MS);
 	/* As soon as a full list is done; otherwise a storm of wakes is one scan in a moment. */

@@ -21,8 +21,10 @@ struct mp_service_token {
 	struct mp_http_client *client;
 	char *form; /* credentials, ready to be sent */
 
-	/* One thread fetches; the others wait for it: they need the same token. */
+	/* One thread fetches; others wait for it if they have no good token: they need the same. */
 	pthread_mutex_t mutex;
+	pthread_cond_t fetched;
+	bool fetching;
 	char text[MP_TOKEN_TEXT_MAX]; /* "": none */
 	int64_t fresh_until_ms;
 	int64_t ends_ms;
@@ -62,6 +64,7 @@ enum mp_rc mp_service_token_open(const char *token_url, const char *client_id,
 	if (token == NULL)
 		return MP_NOMEM;
 	(void)pthread_mutex_init(&token->mutex, NULL);
+	(void)pthread_cond_init(&token->fetched, NULL);
 	token->form = build_form(client_id, client_secret);
 	enum mp_rc rc =
 		token->form == NULL ? MP_NOMEM : mp_http_client_open(&config, &token->client);
@@ -82,6 +85,7 @@ void mp_service_token_close(struct mp_service_token *token)
 		explicit_bzero(token->form, strlen(token->form));
 	free(token->form);
 	explicit_bzero(token->text, sizeof(token->text));
+	(void)pthread_cond_destroy(&token->fetched);
 	(void)pthread_mutex_destroy(&token->mutex);
 	free(token);
 }
@@ -114,7 +118,8 @@ static enum mp_rc take_over(struct mp_service_token *token, const struct mp_http
 	return MP_OK;
 }
 
-static enum mp_rc fetch(struct mp_service_token *token)
+static enum mp_rc ask(
+	struct mp_service_token *token, struct mp_arena *arena, struct mp_http_answer *out_answer)
 {
 	const struct mp_http_call call = {
 		.method = "POST",
@@ -123,40 +128,54 @@ static enum mp_rc fetch(struct mp_service_token *token)
 		.body = token->form,
 		.body_len = strlen(token->form),
 	};
-	struct mp_http_answer answer;
-	struct mp_arena *arena = mp_arena_new(ARENA_BYTES);
 
-	if (arena == NULL)
-		return MP_UNAVAILABLE;
-	enum mp_rc rc = mp_http_call(token->client, &call, arena, &answer);
-	if (rc != MP_OK)
-		rc = MP_UNAVAILABLE; /* asking again does no harm, whatever became of this */
-	else if (answer.status == 200)
+	if (arena == NULL || mp_http_call(token->client, &call, arena, out_answer) != MP_OK)
+		return MP_UNAVAILABLE; /* asking again does no harm, whatever became of this */
+	if (out_answer->status == 200)
+		return MP_OK;
+	return out_answer->status == 400 || out_answer->status == 401 || out_answer->status == 403
+		       ? MP_FORBIDDEN
+		       : MP_UNAVAILABLE;
+}
+
+/* With the mutex held, which it leaves while it asks. */
+static void fetch(struct mp_service_token *token)
+{
+	struct mp_http_answer answer;
+
+	token->fetching = true;
+	(void)pthread_mutex_unlock(&token->mutex);
+	struct mp_arena *arena = mp_arena_new(ARENA_BYTES);
+	enum mp_rc rc = ask(token, arena, &answer);
+	(void)pthread_mutex_lock(&token->mutex);
+	if (rc == MP_OK)
 		rc = take_over(token, &answer);
-	else if (answer.status == 400 || answer.status == 401 || answer.status == 403)
-		rc = MP_FORBIDDEN;
-	else
-		rc = MP_UNAVAILABLE;
 	mp_arena_free(arena);
-	return rc;
+	token->fetching = false;
+	token->fetched_rc = rc;
+	token->fetched_ms = mp_clock_mono_ms();
+	token->ever_fetched = true;
+	(void)pthread_cond_broadcast(&token->fetched);
 }
 
 /* With the mutex held: the text is good, or the reason why there is none. */
 static enum mp_rc renew(struct mp_service_token *token)
 {
-	int64_t now_ms = mp_clock_mono_ms();
+	for (;;) {
+		int64_t now_ms = mp_clock_mono_ms();
+		bool is_good = token->text[0] != '\0' && now_ms < token->ends_ms;
+		bool is_due = !token->ever_fetched || now_ms - token->fetched_ms >= PAUSE_MS;
 
-	if (token->text[0] != '\0' && now_ms < token->fresh_until_ms)
-		return MP_OK;
-	if (!token->ever_fetched || now_ms - token->fetched_ms >= PAUSE_MS) {
-		token->fetched_rc = fetch(token);
-		token->fetched_ms = mp_clock_mono_ms();
-		token->ever_fetched = true;
+		/* While it is renewed, or the user service is away, the old one still serves. */
+		if (is_good && (now_ms < token->fresh_until_ms || token->fetching || !is_due))
+			return MP_OK;
+		if (token->fetching)
+			(void)pthread_cond_wait(&token->fetched, &token->mutex);
+		else if (is_due)
+			fetch(token);
+		else
+			return token->fetched_rc == MP_OK ? MP_UNAVAILABLE : token->fetched_rc;
 	}
-	/* While the user service is away, the old one still serves to its end. */
-	if (token->text[0] != '\0' && mp_clock_mono_ms() < token->ends_ms)
-		return MP_OK;
-	return token->fetched_rc == MP_OK ? MP_UNAVAILABLE : token->fetched_rc;
 }
 
 enum mp_rc mp_service_token_get(struct mp_service_token *token, char *out_text, size_t out_size)

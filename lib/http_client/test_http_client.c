@@ -27,6 +27,8 @@ static struct mp_http_server *server;
 static char base_url[64];
 static atomic_int tokens_given;
 static atomic_int token_status;
+static atomic_int token_life_s = 900;
+static atomic_int token_delay_ms;
 
 static const char *or_none(const char *text)
 {
@@ -86,9 +88,10 @@ static enum mp_rc give_token(struct mp_request *req, struct mp_response *res, vo
 		return MP_INVALID;
 	if (atomic_load(&token_status) != 200)
 		return mp_response_empty(res, (unsigned)atomic_load(&token_status));
+	(void)usleep((useconds_t)atomic_load(&token_delay_ms) * 1000);
 	(void)snprintf(text, sizeof(text),
-		"{\"access_token\":\"token-%d\",\"token_type\":\"Bearer\",\"expires_in\":900}",
-		atomic_fetch_add(&tokens_given, 1) + 1);
+		"{\"access_token\":\"token-%d\",\"token_type\":\"Bearer\",\"expires_in\":%d}",
+		atomic_fetch_add(&tokens_given, 1) + 1, atomic_load(&token_life_s));
 	return mp_response_body(res, 200, "application/json", text, strlen(text));
 }
 
@@ -605,6 +608,53 @@ static void a_token_is_fetched_once_and_again_when_dropped(void **state)
 	mp_service_token_close(token);
 }
 
+struct getting {
+	struct mp_service_token *token;
+	char text[MP_TOKEN_TEXT_MAX];
+	enum mp_rc rc;
+};
+
+static void *get_token(void *arg)
+{
+	struct getting *getting = arg;
+
+	getting->rc = mp_service_token_get(getting->token, getting->text, sizeof(getting->text));
+	return NULL;
+}
+
+static void an_old_token_serves_while_the_next_is_fetched(void **state)
+{
+	struct getting first = {.rc = MP_BUG};
+	struct getting second = {.rc = MP_BUG};
+	pthread_t thread;
+	char url[96];
+
+	(void)snprintf(url, sizeof(url), "%s/token", base_url);
+	atomic_store(&tokens_given, 0);
+	atomic_store(&token_status, 200);
+	atomic_store(&token_life_s, 4); /* renewed after 2 */
+	assert_int_equal(mp_service_token_open(url, "a&b", "s +", &first.token), MP_OK);
+	second.token = first.token;
+	(void)get_token(&first);
+	assert_int_equal(first.rc, MP_OK);
+	(void)usleep(2050000);
+
+	atomic_store(&token_delay_ms, 1000);
+	assert_int_equal(pthread_create(&thread, NULL, get_token, &first), 0);
+	(void)usleep(200000);
+	int64_t began_ms = mp_clock_mono_ms();
+	(void)get_token(&second);
+	assert_true(mp_clock_mono_ms() - began_ms < 500);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(first.rc, MP_OK);
+	assert_int_equal(second.rc, MP_OK);
+	assert_string_equal(first.text, "token-2");
+	assert_string_equal(second.text, "token-1");
+	mp_service_token_close(first.token);
+	atomic_store(&token_delay_ms, 0);
+	atomic_store(&token_life_s, 900);
+}
+
 static void a_token_that_cannot_be_had_says_why(void **state)
 {
 	struct mp_service_token *token = NULL;
@@ -647,6 +697,7 @@ int main(void)
 		cmocka_unit_test(threads_share_a_client),
 		cmocka_unit_test(urls_are_encoded),
 		cmocka_unit_test(a_token_is_fetched_once_and_again_when_dropped),
+		cmocka_unit_test(an_old_token_serves_while_the_next_is_fetched),
 		cmocka_unit_test(a_token_that_cannot_be_had_says_why),
 	};
 

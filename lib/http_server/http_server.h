@@ -35,7 +35,6 @@ enum mp_key_policy {
 
 #define MP_ROUTE_INLINE 1u   /* the handler never blocks; it runs on the network thread */
 #define MP_ROUTE_PROVIDER 2u /* calls the payment provider: at most a quarter of the workers */
-#define MP_ROUTE_RAW_BODY 4u /* any media type, the body's bytes as they came */
 #define MP_ROUTE_QUIET 8u    /* called so often that a line is logged for refusals only */
 
 typedef enum mp_rc (*mp_handler)(struct mp_request *req, struct mp_response *res, void *ctx);

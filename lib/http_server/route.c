@@ -201,6 +201,18 @@ static bool method_matches(const struct route *route, const char *method)
 	return strcmp(method, "HEAD") == 0 && strcmp(route->spec->method, "GET") == 0;
 }
 
+/* Another route of the same method, before this one, matches, too. */
+static bool is_told(const struct mp_http_server *server, const struct path *path,
+	const char *method, size_t before)
+{
+	for (size_t i = 0; i < before; i++) {
+		if (strcmp(server->routes[i].spec->method, method) == 0 &&
+			path_matches(&server->routes[i], path))
+			return true;
+	}
+	return false;
+}
+
 static enum mp_rc refuse_method(struct mp_request *req, const struct path *path)
 {
 	struct mp_http_server *server = req->server;
@@ -210,7 +222,7 @@ static enum mp_rc refuse_method(struct mp_request *req, const struct path *path)
 	for (size_t i = 0; i < server->routes_count; i++) {
 		const char *method = server->routes[i].spec->method;
 		const char *more = strcmp(method, "GET") == 0 ? "GET, HEAD" : method;
-		if (!path_matches(&server->routes[i], path))
+		if (!path_matches(&server->routes[i], path) || is_told(server, path, method, i))
 			continue;
 		if (mp_text_format(allow + len, sizeof(allow) - len, "%s%s", len > 0 ? ", " : "",
 			    more) != MP_OK)

@@ -5,14 +5,19 @@
 
 #include "store/engine.h"
 
+struct hook {
+	void (*call)(void *ctx); /* NULL: none */
+	void *ctx;
+};
+
 struct fault {
 	struct mp_store_engine engine; /* ours, with the limits of the inner one */
 	struct mp_store *inner;	       /* owned */
 	pthread_mutex_t lock;	       /* guards all below */
 	unsigned commits_left;	       /* until the one that fails; 0: none will */
 	bool after_effect;
-	void (*hook)(void *ctx); /* before the next query; NULL: none */
-	void *hook_ctx;
+	struct hook before_query;
+	struct hook before_commit;
 };
 
 static enum mp_rc fault_batch_get(void *engine, const struct mp_key *keys, size_t count,
@@ -23,19 +28,31 @@ static enum mp_rc fault_batch_get(void *engine, const struct mp_key *keys, size_
 	return inner->engine->batch_get(inner->data, keys, count, arena, out_items);
 }
 
+static void set_hook(struct fault *fault, struct hook *hook, struct hook value)
+{
+	(void)pthread_mutex_lock(&fault->lock);
+	*hook = value;
+	(void)pthread_mutex_unlock(&fault->lock);
+}
+
+/* Once, and without the lock: it may use the store. */
+static void call_hook(struct fault *fault, struct hook *hook)
+{
+	(void)pthread_mutex_lock(&fault->lock);
+	const struct hook due = *hook;
+	*hook = (struct hook){.call = NULL};
+	(void)pthread_mutex_unlock(&fault->lock);
+	if (due.call != NULL)
+		due.call(due.ctx);
+}
+
 static enum mp_rc fault_query(void *engine, const struct mp_query *query, struct mp_arena *arena,
 	struct mp_page *out_page)
 {
 	struct fault *fault = engine;
 	const struct mp_store *inner = fault->inner;
 
-	(void)pthread_mutex_lock(&fault->lock);
-	void (*hook)(void *ctx) = fault->hook;
-	void *hook_ctx = fault->hook_ctx;
-	fault->hook = NULL;
-	(void)pthread_mutex_unlock(&fault->lock);
-	if (hook != NULL)
-		hook(hook_ctx);
+	call_hook(fault, &fault->before_query);
 	return inner->engine->query(inner->data, query, arena, out_page);
 }
 
@@ -68,8 +85,9 @@ static enum mp_rc fault_commit(void *engine, const struct mp_txn *txn, size_t *r
 	struct fault *fault = engine;
 	const struct mp_store *inner = fault->inner;
 	bool after_effect = false;
-	bool due = fault_is_due(fault, &after_effect);
 
+	call_hook(fault, &fault->before_commit);
+	bool due = fault_is_due(fault, &after_effect);
 	if (due && !after_effect)
 		return MP_UNAVAILABLE;
 	if (!due)
@@ -147,8 +165,12 @@ void mp_fault_store_before_query(struct mp_store *store, void (*hook)(void *ctx)
 {
 	struct fault *fault = store->data;
 
-	(void)pthread_mutex_lock(&fault->lock);
-	fault->hook = hook;
-	fault->hook_ctx = ctx;
-	(void)pthread_mutex_unlock(&fault->lock);
+	set_hook(fault, &fault->before_query, (struct hook){hook, ctx});
+}
+
+void mp_fault_store_before_commit(struct mp_store *store, void (*hook)(void *ctx), void *ctx)
+{
+	struct fault *fault = store->data;
+
+	set_hook(fault, &fault->before_commit, (struct hook){hook, ctx});
 }

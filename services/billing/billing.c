@@ -371,7 +371,7 @@ enum mp_rc billing_tell_again(void *ctx, struct mp_arena *arena, const struct mp
 {
 	struct billing_app *app = ctx;
 	const struct billing_filter filter = {
-		.role = 'c', .state = -1, .from_ms = from_ms > 0 ? from_ms : 0};
+		.role = BILL_ROLE_CLIENT, .state = -1, .from_ms = from_ms > 0 ? from_ms : 0};
 	struct billing_change change;
 	struct billing_page page;
 	bool ignored = false;

@@ -139,14 +139,28 @@ void billing_db_begin(struct billing_db *db, struct mp_arena *arena, int64_t now
 	mp_txn_begin(&out_change->txn, db->store, arena);
 }
 
+static const char *const role_names[] = {
+	[BILL_ROLE_ANY] = "", [BILL_ROLE_CLIENT] = "client", [BILL_ROLE_PROVIDER] = "provider"};
+
+bool bill_role_parse(const char *name, enum bill_role *out_role)
+{
+	for (enum bill_role role = BILL_ROLE_CLIENT; role <= BILL_ROLE_PROVIDER; role++) {
+		if (strcmp(name, role_names[role]) == 0) {
+			*out_role = role;
+			return true;
+		}
+	}
+	return false;
+}
+
 static struct mp_item *pointer_item(struct mp_arena *arena, const struct mp_id *user_id,
-	const struct bill *bill, const char *role)
+	const struct bill *bill, enum bill_role role)
 {
 	struct mp_item *item = mp_item_new(arena, user_pk(arena, user_id),
 		mp_arena_printf(arena, "BILL#%s", bill->id.text), FORMAT_ROW);
 
 	mp_map_set_id(mp_item_attrs(item), "bill_id", &bill->id);
-	mp_map_set_text(mp_item_attrs(item), "role", role);
+	mp_map_set_text(mp_item_attrs(item), "role", role_names[role]);
 	return item;
 }
 
@@ -159,8 +173,8 @@ static void put_new_bill(struct billing_change *change, const struct bill *bill)
 	mp_map_set_id(mp_item_attrs(claim), "bill_id", &bill->id);
 	mp_txn_insert(&change->txn, bill_item(arena, bill));
 	change->invoice_op = mp_txn_insert(&change->txn, claim);
-	mp_txn_put(&change->txn, pointer_item(arena, &bill->user_id, bill, "client"));
-	mp_txn_put(&change->txn, pointer_item(arena, &bill->provider_id, bill, "provider"));
+	mp_txn_put(&change->txn, pointer_item(arena, &bill->user_id, bill, BILL_ROLE_CLIENT));
+	mp_txn_put(&change->txn, pointer_item(arena, &bill->provider_id, bill, BILL_ROLE_PROVIDER));
 	mp_due_add(
 		change->db->due, &change->txn, &bill->id, change->now_ms + change->db->redrive_ms);
 }
@@ -238,28 +252,32 @@ void billing_db_tell_bill(struct billing_change *change, const struct bill *bill
 		mp_map_set_text(data, "reason", "the payment has ended");
 }
 
+static void set_funding(struct mp_map *map, const struct billing_funding *funding)
+{
+	mp_map_set_id(map, "payment_id", &funding->payment_id);
+	mp_map_set_id(map, "transfer_id", &funding->transfer_id);
+	mp_map_set_id(map, "paid_by", &funding->paid_by);
+	mp_map_set_text(map, "payment_intent", funding->payment_intent);
+	mp_map_set_text(map, "currency", funding->amount.currency);
+}
+
 void billing_db_put_funding(struct billing_change *change, const struct billing_funding *funding)
 {
 	struct mp_arena *arena = change->arena;
 	struct mp_item *item = mp_item_new(arena, user_pk(arena, &funding->paid_by),
 		mp_arena_printf(arena, "FUNDING#%s", funding->transfer_id.text), FORMAT_ROW);
 	struct mp_id event_id = mp_id_derive(&funding->transfer_id, "funding.settled", 0);
-	struct mp_map *maps[] = {mp_item_attrs(item),
-		mp_outbox_add(change->db->outbox, &change->txn, &event_id, "funding.settled",
-			funding->payment_id.text, funding->settled_ms)};
+	struct mp_map *row = mp_item_attrs(item);
+	struct mp_map *event = mp_outbox_add(change->db->outbox, &change->txn, &event_id,
+		"funding.settled", funding->payment_id.text, funding->settled_ms);
 
-	for (size_t i = 0; i < 2; i++) {
-		mp_map_set_id(maps[i], "payment_id", &funding->payment_id);
-		mp_map_set_id(maps[i], "transfer_id", &funding->transfer_id);
-		mp_map_set_id(maps[i], "paid_by", &funding->paid_by);
-		mp_map_set_text(maps[i], "payment_intent", funding->payment_intent);
-		mp_map_set_text(maps[i], "currency", funding->amount.currency);
-	}
-	mp_map_set_int(maps[0], "amount_minor", funding->amount.minor);
-	mp_map_set_int(maps[0], "date_ms", funding->date_ms);
-	set_amount(change, maps[1], "captured_amount", funding->amount.minor,
-		funding->amount.currency);
-	set_time(maps[1], "date", funding->date_ms);
+	set_funding(row, funding);
+	mp_map_set_int(row, "amount_minor", funding->amount.minor);
+	mp_map_set_int(row, "date_ms", funding->date_ms);
+	set_funding(event, funding);
+	set_amount(
+		change, event, "captured_amount", funding->amount.minor, funding->amount.currency);
+	set_time(event, "date", funding->date_ms);
 	mp_txn_put(&change->txn, item);
 }
 
@@ -286,14 +304,14 @@ static const char *sk_from(struct mp_arena *arena, const char *kind, int64_t tim
 	return mp_arena_printf(arena, "%s#%08llx-%04llx", kind, bits >> 16, bits & 0xffff);
 }
 
-static bool role_matches(const struct mp_item *pointer, int role)
+static bool role_matches(const struct mp_item *pointer, enum bill_role role)
 {
 	struct mp_item_reader r;
 	const char *text = "";
 
 	mp_item_read_begin(&r, pointer, FORMAT_ROW);
 	mp_item_read_text(&r, "role", &text);
-	return role == 0 || text[0] == role;
+	return role == BILL_ROLE_ANY || strcmp(text, role_names[role]) == 0;
 }
 
 /* Reads the bills of a page of pointers and keeps those that the filter wants. */

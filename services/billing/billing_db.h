@@ -67,9 +67,19 @@ void billing_db_put_funding(struct billing_change *change, const struct billing_
 enum mp_rc billing_db_commit(
 	struct billing_change *change, bool *reterr_invoice_taken) MP_MUST_CHECK;
 
+/* What a user is in a bill. */
+enum bill_role {
+	BILL_ROLE_ANY,
+	BILL_ROLE_CLIENT,
+	BILL_ROLE_PROVIDER,
+};
+
+/* False: there is no such role. */
+bool bill_role_parse(const char *name, enum bill_role *out_role) MP_MUST_CHECK;
+
 /* Which bills a list holds; each may be absent. */
 struct billing_filter {
-	int role;	 /* 0: both, 'c': as client, 'p': as provider */
+	enum bill_role role;
 	int state;	 /* -1: any, or enum bill_state */
 	int64_t from_ms; /* 0: open; inclusive */
 	int64_t to_ms;	 /* 0: open; exclusive */

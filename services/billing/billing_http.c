@@ -107,10 +107,8 @@ static enum mp_rc read_filter(struct mp_request *req, struct billing_filter *out
 	enum bill_state wanted;
 	enum mp_rc rc = MP_OK;
 
-	if (role != NULL && strcmp(role, "client") != 0 && strcmp(role, "provider") != 0)
+	if (role != NULL && !bill_role_parse(role, &filter.role))
 		wrong(req, "role", "must be client or provider", &rc);
-	else if (role != NULL)
-		filter.role = role[0];
 	if (state != NULL && !bill_state_parse(state, &wanted))
 		wrong(req, "state", "must be settling, unfunded, settled or void", &rc);
 	else if (state != NULL)

@@ -476,7 +476,7 @@ static void bills_are_their_parties_and_listed_newest_first(void **state)
 	struct fixture *f = *state;
 	struct mp_id ada = mp_id_new(NOW_MS), bob = mp_id_new(NOW_MS), eve = mp_id_new(NOW_MS);
 	const struct billing_filter all = {.state = -1};
-	const struct billing_filter as_client = {.state = -1, .role = 'c'};
+	const struct billing_filter as_client = {.state = -1, .role = BILL_ROLE_CLIENT};
 	const struct billing_filter unfunded = {.state = BILL_UNFUNDED};
 	const struct billing_filter later = {.state = -1, .from_ms = NOW_MS + 3};
 	struct billing_page page = {0};

@@ -110,6 +110,13 @@ static char *request_body(
 
 /* --- the answer --- */
 
+enum answer_outcome {
+	ANSWER_POSTED,
+	ANSWER_REFUSED,
+	ANSWER_CONFLICT
+};
+#define ANSWER_OUTCOMES "posted|refused|conflict" /* in their order */
+
 static enum mp_rc read_outcome(
 	const struct wallet_client *client, const json_t *json, struct billing_transfer *transfer)
 {
@@ -117,7 +124,7 @@ static enum mp_rc read_outcome(
 		mp_currencies_find(client->currencies, transfer->amount.currency);
 	struct mp_json_reader r;
 	struct mp_id id = {0};
-	int outcome = 0;
+	int outcome = ANSWER_POSTED;
 	int64_t decided_ms = 0;
 	const char *refusal = NULL;
 	const char *shortfall = NULL;
@@ -127,19 +134,20 @@ static enum mp_rc read_outcome(
 	mp_json_read_begin(&r, json, "", NULL);
 	mp_json_read_ignore_unknown(&r);
 	mp_json_read_id(&r, "id", &id);
-	mp_json_read_choice(&r, "outcome", "posted|refused|conflict", &outcome);
+	mp_json_read_choice(&r, "outcome", ANSWER_OUTCOMES, &outcome);
 	mp_json_read_optional(&r);
 	mp_json_read_text_or_null(&r, "refusal", 1, 64, &refusal);
 	mp_json_read_optional(&r);
 	mp_json_read_text_or_null(&r, "shortfall", 1, 32, &shortfall);
-	if (outcome != 2) /* a conflict's date is null */
+	if (outcome != ANSWER_CONFLICT) /* whose date is null */
 		mp_json_read_time(&r, "date", &decided_ms);
 	if (mp_json_read_end(&r) != MP_OK || !mp_id_equal(&id, &transfer->id))
 		return MP_CORRUPT;
 	transfer->decided_ms = decided_ms;
-	if (outcome == 0) {
+	if (outcome == ANSWER_POSTED) {
 		transfer->outcome = TRANSFER_POSTED;
-	} else if (outcome == 1 && refusal != NULL && strcmp(refusal, "insufficient_funds") == 0) {
+	} else if (outcome == ANSWER_REFUSED && refusal != NULL &&
+		   strcmp(refusal, "insufficient_funds") == 0) {
 		if (shortfall == NULL ||
 			mp_money_parse(shortfall, currency, &missing, &reason) != MP_OK)
 			return MP_CORRUPT;

@@ -512,8 +512,8 @@ const struct mp_route payment_routes[] = {
 		get_payment_events},
 	{"POST", "/v1/payments/{id}/retry", MP_AUTH_USER, NULL, MP_KEY_ACCEPTED, 0, 0, post_retry},
 	{"POST", "/v1/payments/{id}/cancel", MP_AUTH_USER, NULL, MP_KEY_NONE, 0, 0, post_cancel},
-	{"POST", "/v1/webhooks/stripe", MP_AUTH_NONE, NULL, MP_KEY_NONE, MP_ROUTE_RAW_BODY,
-		WEBHOOK_BYTES_MAX, post_webhook},
+	{"POST", "/v1/webhooks/stripe", MP_AUTH_NONE, NULL, MP_KEY_NONE, 0, WEBHOOK_BYTES_MAX,
+		post_webhook},
 
 	/* Inside only: the gateway does not route these. */
 	{"GET", "/v1/operations/payments/{id}", MP_AUTH_SERVICE, "operations:read", MP_KEY_NONE, 0,

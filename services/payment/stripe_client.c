@@ -100,6 +100,13 @@ static void read_references(const json_t *session, struct stripe_session *out)
 	out->attempt = attempt;
 }
 
+enum stripe_payment_status {
+	STRIPE_UNPAID,
+	STRIPE_PAID,
+	STRIPE_NOTHING_TO_PAY
+};
+#define STRIPE_PAYMENT_STATUSES "unpaid|paid|no_payment_required" /* in their order */
+
 static enum mp_rc session_from_json(
 	const json_t *json, struct mp_arena *arena, struct stripe_session *out)
 {
@@ -108,15 +115,14 @@ static enum mp_rc session_from_json(
 	const char *url = NULL;
 	const char *currency = NULL;
 	int status = 0;
-	int payment_status = 0;
+	int payment_status = STRIPE_UNPAID;
 	struct mp_json_reader r;
 
 	mp_json_read_begin(&r, json, "", NULL);
 	mp_json_read_ignore_unknown(&r);
 	mp_json_read_text(&r, "id", 1, ID_BYTES_MAX, &id);
 	mp_json_read_choice(&r, "status", "open|complete|expired", &status);
-	mp_json_read_choice(
-		&r, "payment_status", "unpaid|paid|no_payment_required", &payment_status);
+	mp_json_read_choice(&r, "payment_status", STRIPE_PAYMENT_STATUSES, &payment_status);
 	mp_json_read_bool(&r, "livemode", &session.livemode);
 	mp_json_read_optional(&r);
 	mp_json_read_text_or_null(&r, "url", 1, URL_BYTES_MAX, &url);
@@ -130,7 +136,7 @@ static enum mp_rc session_from_json(
 	if (json_is_integer(amount))
 		session.amount = json_integer_value(amount);
 	session.status = (enum stripe_status)status;
-	session.paid = payment_status == 1;
+	session.paid = payment_status == STRIPE_PAID;
 	read_currency(currency, session.currency);
 	read_references(json, &session);
 	rc = copy_text(arena, id, &session.id);

@@ -107,14 +107,13 @@ static enum mp_rc ready(void *ctx, char reterr[160])
 }
 
 static const struct mp_route routes[] = {
-	{"POST", "/v1/checkout/sessions", MP_AUTH_NONE, NULL, MP_KEY_NONE, MP_ROUTE_RAW_BODY, 0,
-		answer},
+	{"POST", "/v1/checkout/sessions", MP_AUTH_NONE, NULL, MP_KEY_NONE, 0, 0, answer},
 	{"GET", "/v1/checkout/sessions/{id}", MP_AUTH_NONE, NULL, MP_KEY_NONE, 0, 0, answer},
-	{"POST", "/v1/checkout/sessions/{id}/expire", MP_AUTH_NONE, NULL, MP_KEY_NONE,
-		MP_ROUTE_RAW_BODY, 0, answer},
+	{"POST", "/v1/checkout/sessions/{id}/expire", MP_AUTH_NONE, NULL, MP_KEY_NONE, 0, 0,
+		answer},
 	{"GET", "/v1/payment_intents/{id}", MP_AUTH_NONE, NULL, MP_KEY_NONE, 0, 0, answer},
 	{"GET", "/v1/users/{id}", MP_AUTH_NONE, NULL, MP_KEY_NONE, 0, 0, answer},
-	{"POST", "/oauth/token", MP_AUTH_NONE, NULL, MP_KEY_NONE, MP_ROUTE_RAW_BODY, 0, give_token},
+	{"POST", "/oauth/token", MP_AUTH_NONE, NULL, MP_KEY_NONE, 0, 0, give_token},
 };
 
 static void says(unsigned status, const char *body)

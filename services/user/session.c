@@ -343,7 +343,9 @@ static enum mp_rc end_others(const struct user_db *db, struct mp_arena *arena,
 		if (rc == MP_OK)
 			rc = session_db_remove(db, arena, others, count, now_ms);
 	}
-	return rc == MP_STALE || (rc == MP_OK && more) ? MP_BUSY : rc;
+	if (rc == MP_STALE || (rc == MP_OK && more))
+		return MP_UNKNOWN; /* some have ended */
+	return rc;
 }
 
 enum mp_rc session_end_all(const struct user_db *db, struct mp_arena *arena,
@@ -363,31 +365,60 @@ enum mp_rc session_check(const struct user_db *db, struct mp_arena *arena,
 	return rc == MP_NOT_FOUND ? MP_UNAUTHENTICATED : rc;
 }
 
+/* Verifies current, and makes the new password's hash. */
+static enum mp_rc hash_anew(const struct user_db *db, const struct password_policy *passwords,
+	struct mp_arena *arena, const struct mp_id *user_id, const char *current, const char *fresh,
+	struct user_password *out_password)
+{
+	enum mp_rc rc = user_db_get_password(db, arena, user_id, out_password);
+
+	if (rc == MP_OK)
+		rc = password_verify(out_password->hash, current);
+	if (rc == MP_OK)
+		rc = password_hash(passwords, fresh, out_password->hash);
+	return rc;
+}
+
+/* The password and the other sessions' end in one transaction. */
+static enum mp_rc write_and_end(const struct user_db *db, struct mp_arena *arena,
+	const struct mp_id *user_id, const struct mp_id *kept, const struct user_password *password,
+	int64_t now_ms)
+{
+	struct session others[SESSIONS_MAX + 1];
+	enum mp_rc rc = MP_STALE;
+	size_t count = 0;
+	bool more; /* those are ended afterwards */
+
+	for (int i = 0; i < TRIES_MAX && rc == MP_STALE; i++) {
+		rc = list_others(db, arena, user_id, kept, others, &count, &more);
+		if (rc == MP_OK)
+			rc = session_db_change_password(
+				db, arena, user_id, password, now_ms, others, count);
+	}
+	return rc == MP_STALE ? MP_BUSY : rc;
+}
+
 enum mp_rc session_change_password(const struct user_db *db,
 	const struct password_policy *passwords, struct mp_arena *arena,
 	const struct mp_id *user_id, const struct mp_id *kept, const char *current,
 	const char *fresh, int64_t now_ms)
 {
-	struct session others[SESSIONS_MAX + 1];
 	struct user_password password;
-	size_t count = 0;
-	bool more = false;
+	enum mp_rc rc = hash_anew(db, passwords, arena, user_id, current, fresh, &password);
 
-	enum mp_rc rc = user_db_get_password(db, arena, user_id, &password);
-	if (rc == MP_OK)
-		rc = password_verify(password.hash, current);
-	if (rc == MP_OK)
-		rc = password_hash(passwords, fresh, password.hash);
 	if (rc != MP_OK)
 		return rc;
-	rc = MP_STALE;
-	for (int i = 0; i < TRIES_MAX && rc == MP_STALE; i++) {
-		rc = list_others(db, arena, user_id, kept, others, &count, &more);
+	rc = write_and_end(db, arena, user_id, kept, &password, now_ms);
+	if (rc == MP_CONFLICT) { /* perhaps a log-on has only hashed it by today's settings */
+		rc = hash_anew(db, passwords, arena, user_id, current, fresh, &password);
 		if (rc == MP_OK)
-			rc = session_db_change_password(
-				db, arena, user_id, &password, now_ms, others, count);
+			rc = write_and_end(db, arena, user_id, kept, &password, now_ms);
+		if (rc == MP_UNAUTHENTICATED)
+			rc = MP_CONFLICT;
 	}
-	if (rc == MP_OK && more)
-		rc = end_others(db, arena, user_id, kept, now_ms);
-	return rc == MP_STALE ? MP_BUSY : rc;
+	if (rc != MP_OK)
+		return rc;
+	/* One opened between the list and the change is in no list yet; from now on none is. */
+	rc = end_others(db, arena, user_id, kept, now_ms);
+	return rc == MP_OK ? MP_OK : MP_UNKNOWN;
 }

@@ -39,7 +39,8 @@ enum mp_rc session_end(const struct user_db *db, struct mp_arena *arena, const c
 
 /*
  * Signs out everywhere; the session last ends after the others, so that after a failure halfway its
- * access token may try again. MP_BUSY: sessions changed again and again meanwhile.
+ * access token may try again. MP_UNKNOWN: sessions changed again and again meanwhile, and some
+ * may be left.
  */
 enum mp_rc session_end_all(const struct user_db *db, struct mp_arena *arena,
 	const struct mp_id *user_id, const struct mp_id *last, int64_t now_ms) MP_MUST_CHECK;
@@ -52,9 +53,11 @@ enum mp_rc session_check(const struct user_db *db, struct mp_arena *arena,
 	const struct mp_id *user_id, const struct mp_id *session_id) MP_MUST_CHECK;
 
 /*
- * A new password; every session but kept ends in the same transaction, and no log-on with the old
- * one opens another. Hashes: in the lane only. MP_UNAUTHENTICATED: current is not the password;
- * MP_NOT_FOUND: no such user; MP_CONFLICT: the password was changed meanwhile; MP_BUSY.
+ * A new password; every session but kept ends: those that are there in the same transaction, one
+ * that a log-on with the old password opens at that moment right after it. Hashes: in the lane
+ * only. MP_UNAUTHENTICATED: current is not the password; MP_NOT_FOUND: no such user; MP_CONFLICT:
+ * the password was changed meanwhile; MP_BUSY; MP_UNKNOWN: perhaps changed, or it is, and other
+ * sessions may be left.
  */
 enum mp_rc session_change_password(const struct user_db *db,
 	const struct password_policy *passwords, struct mp_arena *arena,

@@ -382,6 +382,74 @@ static void no_session_is_opened_with_the_old_password(void **state)
 		session_db_insert(&f->db, f->arena, &late, before.version + 1, NULL, 0), MP_OK);
 }
 
+struct late {
+	struct fixture *f;
+	struct session session;
+	int64_t password_version;
+};
+
+static void open_session(void *ctx)
+{
+	struct late *late = ctx;
+
+	assert_int_equal(session_db_insert(&late->f->db, late->f->arena, &late->session,
+				 late->password_version, NULL, 0),
+		MP_OK);
+}
+
+/* The same just before the change is written: no list of sessions had it. */
+static void a_session_of_the_old_password_ends_though_it_was_just_opened(void **state)
+{
+	struct fixture *f = *state;
+	struct late late = {.f = f, .session = {.expires_at_s = f->now_ms / 1000 + 60}};
+	struct session_grant grant;
+	struct user_password before;
+	struct session found;
+
+	assert_int_equal(log_on(f, "ada", PASSWORD, &grant), MP_OK);
+	assert_int_equal(user_db_get_password(&f->db, f->arena, &grant.user.id, &before), MP_OK);
+	late.password_version = before.version;
+	late.session.id = mp_id_new(f->now_ms);
+	late.session.user_id = grant.user.id;
+	named_hash(late.session.current, "late");
+	mp_fault_store_before_commit(f->store, open_session, &late);
+	assert_int_equal(change_password(f, &grant, PASSWORD, "battery staple"), MP_OK);
+	assert_int_equal(
+		session_db_get(f->store, f->arena, &grant.user.id, &late.session.id, &found),
+		MP_NOT_FOUND);
+	assert_int_equal(
+		session_db_get(f->store, f->arena, &grant.user.id, &grant.session_id, &found),
+		MP_OK);
+}
+
+static void hash_it_anew(void *ctx)
+{
+	struct late *late = ctx;
+	struct user_password password;
+	struct mp_txn txn;
+
+	assert_int_equal(user_db_get_password(
+				 &late->f->db, late->f->arena, &late->session.user_id, &password),
+		MP_OK);
+	mp_txn_begin(&txn, late->f->store, late->f->arena);
+	(void)user_db_add_password(&txn, &late->session.user_id, &password, late->f->now_ms);
+	assert_int_equal(mp_txn_commit(&txn, NULL), MP_OK);
+}
+
+static void a_password_that_is_only_hashed_anew_meanwhile_is_changed(void **state)
+{
+	struct fixture *f = *state;
+	struct late late = {.f = f};
+	struct session_grant grant;
+	struct session_grant next;
+
+	assert_int_equal(log_on(f, "ada", PASSWORD, &grant), MP_OK);
+	late.session.user_id = grant.user.id;
+	mp_fault_store_before_commit(f->store, hash_it_anew, &late);
+	assert_int_equal(change_password(f, &grant, PASSWORD, "battery staple"), MP_OK);
+	assert_int_equal(log_on(f, "ada", "battery staple", &next), MP_OK);
+}
+
 static enum mp_rc sign_out_everywhere(struct fixture *f, const struct session_grant *from)
 {
 	return session_end_all(&f->db, f->arena, &from->user.id, &from->session_id, f->now_ms);
@@ -485,6 +553,8 @@ int main(void)
 		TEST(a_change_of_password_ends_the_other_sessions),
 		TEST(a_change_of_password_is_all_or_nothing),
 		TEST(no_session_is_opened_with_the_old_password),
+		TEST(a_session_of_the_old_password_ends_though_it_was_just_opened),
+		TEST(a_password_that_is_only_hashed_anew_meanwhile_is_changed),
 		TEST(signing_out_everywhere_ends_every_session),
 		TEST(each_end_is_told_once),
 		TEST(a_hash_with_old_settings_is_renewed_at_log_on),

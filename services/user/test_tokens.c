@@ -232,6 +232,29 @@ static void keys_rotate_by_the_schedule(void **state)
 	tokens_close(replica);
 }
 
+static void keys_of_a_clock_that_was_ahead_rotate(void **state)
+{
+	struct fixture *f = *state;
+	const int64_t year_ms = (int64_t)365 * 24 * HOUR_MS;
+	char first[KEY_ID_MAX + 1];
+	char kid[KEY_ID_MAX + 1];
+	int64_t wait_s = 0;
+	size_t count = 0;
+
+	f->now_ms += year_ms;
+	struct tokens *tokens = open_tokens(f);
+	f->now_ms -= year_ms;
+	active_kid(f, first, &count);
+	assert_int_equal(tokens_rotate_if_due(tokens, f->now_ms), MP_OK);
+	active_kid(f, kid, &count);
+	assert_string_not_equal(first, kid);
+	assert_int_equal(tokens_rotate_if_due(tokens, f->now_ms + KEY_NEXT_MS), MP_OK);
+	active_kid(f, first, &count);
+	assert_string_equal(first, kid); /* by today's clock again */
+	assert_int_equal(tokens_rotate(tokens, f->now_ms + KEY_NEXT_MS, &wait_s), MP_OK);
+	tokens_close(tokens);
+}
+
 static void the_reloading_thread_ends_when_told(void **state)
 {
 	struct fixture *f = *state;
@@ -251,6 +274,7 @@ int main(void)
 		TEST(other_replicas_rotations_are_followed),
 		TEST(a_rotation_refuses_no_valid_token),
 		TEST(keys_rotate_by_the_schedule),
+		TEST(keys_of_a_clock_that_was_ahead_rotate),
 		TEST(the_reloading_thread_ends_when_told),
 	};
 

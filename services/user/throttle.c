@@ -153,6 +153,9 @@ enum mp_rc throttle_begin(struct mp_store *store, const struct throttle_policy *
 		rc = begin_once(store, policy, arena, try, now_ms, reterr_wait_s);
 	if (rc == MP_TOO_MANY)
 		mp_metric_add(user_metrics.log_ons_throttled, 1);
+	if (rc ==
+		MP_UNKNOWN) /* a try was counted, perhaps: of what was asked for, nothing is done */
+		return MP_UNAVAILABLE;
 	return rc == MP_STALE ? MP_BUSY : rc;
 }
 

@@ -13,6 +13,8 @@
 #define RELOAD_MS 60000
 #define ARENA_BYTES_MAX (256 * 1024)
 #define FIRST_KEYS 2
+#define CLOCKS_APART_MS                                                                            \
+	60000 /* of replicas; what is later than that is of a clock that was ahead */
 
 /*
  * A retired key's last token is over after its life, the skew and the minute in which another
@@ -230,7 +232,8 @@ static enum mp_rc plan_rotation(const struct signing_key *keys, size_t count, in
 	if (next == NULL)
 		return MP_CORRUPT;
 	const int64_t wait_ms = next->changed_at_ms + KEY_NEXT_MS - now_ms;
-	if (wait_ms > 0) {
+	/* Longer than it ever is: it was made while a clock was ahead. */
+	if (wait_ms > 0 && wait_ms <= KEY_NEXT_MS + CLOCKS_APART_MS) {
 		*reterr_wait_s = (wait_ms + 999) / 1000;
 		return MP_CONFLICT;
 	}
@@ -245,10 +248,8 @@ static enum mp_rc plan_rotation(const struct signing_key *keys, size_t count, in
 			key->changed_at_ms = now_ms;
 		}
 	}
-	if (count - change->gone_count >= SIGNING_KEYS_MAX) {
-		*reterr_wait_s = RETIRED_MS / 1000; /* the command was given again and again */
-		return MP_CONFLICT;
-	}
+	if (count - change->gone_count >= SIGNING_KEYS_MAX)
+		return MP_BUG; /* rotations are too far apart for that many */
 	change->now_ms = now_ms;
 	change->changed = rotation->changed;
 	change->gone = rotation->gone;
@@ -286,7 +287,10 @@ enum mp_rc tokens_rotate(struct tokens *tokens, int64_t now_ms, int64_t *reterr_
 		return rc;
 	mp_metric_add(user_metrics.keys_rotated, 1);
 	mp_log(MP_LOG_INFO, "signing_keys_rotated", MP_RC(MP_OK));
-	return tokens_reload(tokens, now_ms);
+	rc = tokens_reload(tokens, now_ms);
+	if (rc != MP_OK) /* it is done: the next minute's reload takes it over */
+		mp_sink_report(&tokens->sink, "signing_keys_reload", rc, "the keys of before stay");
+	return MP_OK;
 }
 
 enum mp_rc tokens_rotate_if_due(struct tokens *tokens, int64_t now_ms)
@@ -296,7 +300,9 @@ enum mp_rc tokens_rotate_if_due(struct tokens *tokens, int64_t now_ms)
 	(void)pthread_rwlock_rdlock(&tokens->keys_lock);
 	const int64_t since_ms = tokens->active_since_ms;
 	(void)pthread_rwlock_unlock(&tokens->keys_lock);
-	if (tokens->rotate_after_ms == 0 || now_ms - since_ms < tokens->rotate_after_ms)
+	const bool is_ahead = since_ms > now_ms + CLOCKS_APART_MS;
+	if (tokens->rotate_after_ms == 0 ||
+		(!is_ahead && now_ms - since_ms < tokens->rotate_after_ms))
 		return MP_OK;
 	enum mp_rc rc = tokens_rotate(tokens, now_ms, &wait_s);
 	/* Too early, or another replica's: the next minute sees. */

@@ -376,8 +376,7 @@ const struct mp_route user_routes[] = {
 	/* Inside only: the gateway does not route these. */
 	{"GET", "/v1/users/{id}", MP_AUTH_SERVICE, "user:read", MP_KEY_NONE, 0, BODY_USUAL,
 		get_user},
-	{"POST", "/oauth/token", MP_AUTH_NONE, NULL, MP_KEY_NONE, MP_ROUTE_RAW_BODY, BODY_USUAL,
-		post_token},
+	{"POST", "/oauth/token", MP_AUTH_NONE, NULL, MP_KEY_NONE, 0, BODY_USUAL, post_token},
 	{"GET", "/.well-known/jwks.json", MP_AUTH_NONE, NULL, MP_KEY_NONE,
 		MP_ROUTE_INLINE | MP_ROUTE_QUIET, BODY_USUAL, get_jwks},
 	{"POST", "/v1/signing-keys/rotate", MP_AUTH_SERVICE, "keys:rotate", MP_KEY_NONE, 0,

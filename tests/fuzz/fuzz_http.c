@@ -57,8 +57,7 @@ static const struct mp_route routes[] = {
 	{"GET", "/v1/things/me", MP_AUTH_USER, NULL, MP_KEY_NONE, MP_ROUTE_INLINE, 0, echo},
 	{"POST", "/v1/things", MP_AUTH_USER, NULL, MP_KEY_REQUIRED, MP_ROUTE_INLINE, 0, echo},
 	{"POST", "/v1/things/{id}/same", MP_AUTH_COOKIE, NULL, MP_KEY_NONE, 0, 0, echo},
-	{"PUT", "/v1/raw", MP_AUTH_NONE, NULL, MP_KEY_NONE, MP_ROUTE_INLINE | MP_ROUTE_RAW_BODY, 64,
-		echo},
+	{"PUT", "/v1/raw", MP_AUTH_NONE, NULL, MP_KEY_NONE, MP_ROUTE_INLINE, 64, echo},
 };
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)

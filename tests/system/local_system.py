@@ -184,7 +184,7 @@ def free_port(settings):
         except OSError:
             continue
         try:
-            system.check_ports(replace(settings, port=port))
+            system.check_ports(replace(settings, port=port), PORT_OFFSETS)
         except Refused:
             claim.close()
             continue

@@ -70,7 +70,8 @@ class StandIn(BaseHTTPRequestHandler):
 class Gateway:
     """nginx with the launcher's own configuration, and stand-ins for all services."""
 
-    def __init__(self, folder, **rates):
+    def __init__(self, folder, behind_balancer=False, **rates):
+        self.behind_balancer = behind_balancer
         self.settings = LocalSystem(folder / "var", **rates).settings
         self.host, self.port = "127.0.0.1", self.settings.port
         self.base = self.settings.url_of("gateway")
@@ -92,6 +93,9 @@ class Gateway:
         every = parts.all_parts(self.settings)
         files.make_folders(self.settings)
         files.write_configuration(self.settings, every)
+        if self.behind_balancer:  # as deploy/systemd/gateway does
+            with open(self.settings.run / "gateway/upstreams.conf", "a") as more:
+                more.write("set_real_ip_from 127.0.0.1;\nreal_ip_header X-Forwarded-For;\n")
         gateway = every[-1]
         command = ["/usr/bin/setpriv", "--pdeathsig", "TERM", *gateway.command]
         with open(self.log, "wb") as log:
@@ -468,6 +472,22 @@ class TestRates:
             assert_problem(refused[-1], 429, "too_many_requests")
             assert int(refused[-1].headers["Retry-After"]) >= 1
             assert requests.get(slow.base + path, timeout=10).status_code == 200
+
+    def test_a_network_of_ipv6_is_one_client_and_an_address_of_ipv4(self, tmp_path):
+        behind = Gateway(tmp_path, behind_balancer=True, requests_per_s=1000, sign_ons_per_s=1)
+
+        def log_on(address):
+            return requests.post(behind.base + "/v1/sessions", timeout=10,
+                                 headers={"X-Forwarded-For": address}).status_code
+
+        try:
+            for mine, another in (("2001:db8:0:1::%x", "2001:db8:0:2::1"),
+                                  ("::ffff:192.0.2.1", "::ffff:192.0.2.2")):
+                addresses = [mine.replace("%x", f"{n:x}") for n in range(1, 31)]
+                assert 429 in [log_on(address) for address in addresses]
+                assert log_on(another) == 200
+        finally:
+            behind.stop()
 
     def test_all_else_is_limited_too_but_not_webhooks(self, slow):
         request = b"GET /?a-secret-word HTTP/1.1\r\nHost: x\r\n%s\r\n"

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = ("tools/clean-room", "deploy/images/build", "deploy/compose/test", "tools/kube-binaries", "tests/kube/run")
-OURS = ("tools/clean-room", "deploy/images/build", "deploy/compose/test", "tests/kube/run")
+STEPS = ("tools/clean-room", "tests/systemd/run", "deploy/images/build", "deploy/compose/test",
+         "tools/kube-binaries", "tests/kube/run")
+OURS = ("tools/clean-room", "tests/systemd/run", "deploy/images/build", "deploy/compose/test",
+        "tests/kube/run")
 HELPERS = ("tools/setup", "deploy/images/stand-ins")
 ENGINE = """ENGINE=true DEBIAN=debian
 fail() { echo "$*" >&2; exit 1; }
@@ -56,6 +58,7 @@ def test_every_step_tells_its_time(ship_test):
     done = ship_test()
     assert done.returncode == 0, done.stderr
     for name in ("a room on this machine", "run and demo in a bare Debian 12",
+                 "installed, and run by systemd",
                  "containers on this machine", "images", "the composed system",
                  "Kubernetes' programs", "a cluster of one machine"):
         assert re.search(rf"^   {name}: [0-9]+ s$", done.stdout, re.M), name

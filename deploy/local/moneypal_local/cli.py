@@ -8,7 +8,7 @@ import time
 from . import settings as settings_module
 from . import system
 from .parts import all_parts, mpctl_environment
-from .screen import short
+from .screen import Screen, short
 from .settings import Refused, number_of
 
 USAGE = "usage: launch run | ready | clean, with VAR, PORT, BIND and BUILD in the environment"
@@ -72,6 +72,7 @@ def clean():
     settings = settings_module.from_environment()
     if settings.run.is_dir():
         system.Lock(settings).take()
+        system.wait_for_last_run(settings, Screen())
     for folder in (settings.data, settings.log, settings.run, settings.secrets, settings.mail):
         shutil.rmtree(folder, ignore_errors=True)
     if settings.var.is_dir() and not any(settings.var.iterdir()):
@@ -81,9 +82,9 @@ def clean():
 
 
 def _settings_of_running_system():
-    """The port is PORT, else the one that the launcher of this VAR noted, else the default."""
+    """What the launcher of this VAR noted when it started; but PORT, where it is given, is that."""
     settings = settings_module.from_environment()
-    noted = settings.run / "port"
-    if not os.environ.get("PORT") and noted.exists():
-        settings = settings_module.from_environment({**os.environ, "PORT": noted.read_text()})
-    return settings
+    noted = system.noted(settings)
+    if os.environ.get("PORT"):
+        noted.pop("PORT", None)
+    return settings_module.from_environment({**os.environ, **noted})

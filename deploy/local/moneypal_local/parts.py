@@ -177,10 +177,9 @@ def _common_environment(settings, name):
 def mpctl_environment(settings, service=None, given=None):
     """
     Of the operator's tool: where everything is, and who it is there; and a service's data, unless
-    it is given another store, such as a backup.
+    it is given another folder, such as a backup.
     """
-    given = given or {}
-    is_other = "DATA_DIR" in given or given.get("STORE", settings.store) != settings.store
+    is_other = "DATA_DIR" in (given or {})
     store = _store_environment(settings, service) if service in SERVICES and not is_other else {}
     return {
         **{name: str(value) for name, value in store.items()},

@@ -121,11 +121,11 @@ def end_orphans(supervisord_pid):
 
     A gateway's worker, for one, outlives a killed nginx and would keep its port.
     """
-    for child in _children_of(os.getpid()):
-        if child == supervisord_pid:
-            continue
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+    # Of one that ends, its own children come here next.
+    while orphans := [pid for pid in _children_of(os.getpid()) if pid != supervisord_pid]:
+        for orphan in orphans:
+            os.kill(orphan, signal.SIGKILL)
+            os.waitpid(orphan, 0)
 
 
 def adopt_orphans():

@@ -10,11 +10,12 @@ import xmlrpc.client
 from . import files, logs, supervisor
 from .parts import all_parts, missing_programs
 from .screen import Screen, last_line, short
-from .settings import PORT_OFFSETS, Refused
+from .settings import Refused
 
 LAST_RUN_S_MAX = 30  # a killed launcher's parts may take this long to end
 POLL_S = 0.1
 WATCH_S = 0.5
+NOTED = ("PORT", "STORE")  # for who asks for the running system
 GIVEN_UP_S = 5  # between the launcher's own attempts, when supervisord has given a part up
 
 
@@ -151,9 +152,9 @@ def run(settings):
     files.make_folders(settings)
     lock = Lock(settings)
     lock.take()
-    _wait_for_last_run(settings, screen)
-    check_ports(settings)
+    wait_for_last_run(settings, screen)
     system = System(settings, screen, stop)
+    check_ports(settings, (name for part in system.parts for name in part.ports))
     _check_programs(system.parts)
     files.write_configuration(settings, system.parts)
     supervisor.adopt_orphans()
@@ -170,8 +171,8 @@ def run(settings):
 def _run_until_asked(system):
     settings = system.settings
     system.screen.line(f"Starting MoneyPal, with data, logs and secrets in {short(settings.var)}")
-    port_file = settings.run / "port"
-    port_file.write_text(str(settings.port))
+    for name, value in (("PORT", settings.port), ("STORE", settings.store)):
+        _note(settings, name).write_text(str(value))
     try:
         if system.start():
             system.screen.running(settings, system.parts)
@@ -179,11 +180,22 @@ def _run_until_asked(system):
     except (OSError, xmlrpc.client.Error) as error:
         raise Refused(f"supervisord does not answer: {error}.") from None
     finally:
-        port_file.unlink(missing_ok=True)
+        for name in NOTED:
+            _note(settings, name).unlink(missing_ok=True)
 
 
-def check_ports(settings):
-    for name in PORT_OFFSETS:
+def noted(settings):
+    """With which PORT and STORE the system on this VAR runs, if it does."""
+    return {name: _note(settings, name).read_text() for name in NOTED
+            if _note(settings, name).exists()}
+
+
+def _note(settings, name):
+    return settings.run / name.lower()
+
+
+def check_ports(settings, names):
+    for name in names:
         host, _, port = settings.address_of(name).partition(":")
         reason = _why_not_free(host, int(port))
         if reason:
@@ -211,7 +223,7 @@ def _check_programs(parts):
         raise Refused(f"{paths} cannot be run; `make setup build` makes what is missing.")
 
 
-def _wait_for_last_run(settings, screen):
+def wait_for_last_run(settings, screen):
     """After a killed launcher its supervisord still ends the parts, for some seconds."""
     if not supervisor.is_listening(settings):
         return
