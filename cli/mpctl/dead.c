@@ -26,6 +26,24 @@ static const char *service_of(const char *queue)
 	return strrchr(queue, '.') + 1;
 }
 
+bool mpctl_say_unvisited(const char *queue, const struct mp_dead_count *count)
+{
+	if (count->visited >= count->waiting)
+		return false;
+	mpctl_say("Of the dead letters of %s only the oldest %zu of %zu were looked at.",
+		service_of(queue), count->visited, count->waiting);
+	return true;
+}
+
+static enum mpctl_exit say_trouble(const char *queue, enum mp_rc rc, const char *why)
+{
+	mpctl_say("The dead letters of %s cannot be looked at (%s): %s.", service_of(queue),
+		rc == MP_BUSY ? "try again in a moment"
+			      : "is the broker running, and is AMQP_URL right?",
+		why);
+	return MPCTL_TROUBLE;
+}
+
 struct list {
 	struct table table;
 	const char *service;
@@ -41,54 +59,69 @@ static enum mp_dead_choice add_letter(void *ctx, const struct mp_dead_letter *le
 	return MP_DEAD_KEEP;
 }
 
-static enum mpctl_exit say_trouble(const char *queue, enum mp_rc rc, const char *why)
-{
-	mpctl_say("The dead letters of %s cannot be looked at (%s): %s.", service_of(queue),
-		rc == MP_BUSY ? "try again in a moment"
-			      : "is the broker running, and is AMQP_URL right?",
-		why);
-	return MPCTL_TROUBLE;
-}
-
-static enum mpctl_exit list_queue(
-	struct mpctl *ctl, struct list *list, const char *queue, size_t *inout_waiting)
-{
+/* How a look at one queue ended: said behind the table of what was seen. */
+struct look {
+	bool tried;
+	enum mp_rc rc;
 	struct mp_dead_count count;
 	char why[256];
+};
 
-	list->service = service_of(queue);
-	enum mp_rc rc = mp_dead_visit(ctl->settings.amqp_url, queue, add_letter, list, &count, why);
-	if (rc != MP_OK)
-		return say_trouble(queue, rc, why);
-	*inout_waiting += count.waiting;
-	if (count.visited < count.waiting)
-		mpctl_say("Of %s the oldest %zu of %zu are shown.", list->service, count.visited,
-			count.waiting);
-	return MPCTL_DONE;
+/* Others are looked at when one is busy; not without a broker. Returns how many letters wait. */
+static size_t look_at(struct mpctl *ctl, const char *only, struct list *list, struct look *looks)
+{
+	size_t waiting = 0;
+
+	for (size_t i = 0; i < mp_queues_count; i++) {
+		struct look *look = &looks[i];
+
+		if (only != NULL && only != mp_queues[i])
+			continue;
+		list->service = service_of(mp_queues[i]);
+		look->tried = true;
+		look->rc = mp_dead_visit(ctl->settings.amqp_url, mp_queues[i], add_letter, list,
+			&look->count, look->why);
+		waiting += look->count.waiting;
+		if (look->rc != MP_OK && look->rc != MP_BUSY)
+			break;
+	}
+	return waiting;
+}
+
+static enum mpctl_exit say_what_was_not_seen(const struct look *looks)
+{
+	enum mpctl_exit result = MPCTL_DONE;
+
+	for (size_t i = 0; i < mp_queues_count; i++) {
+		if (!looks[i].tried)
+			continue;
+		if (looks[i].rc != MP_OK)
+			result = say_trouble(mp_queues[i], looks[i].rc, looks[i].why);
+		else
+			(void)mpctl_say_unvisited(mp_queues[i], &looks[i].count);
+	}
+	return result;
 }
 
 enum mpctl_exit mpctl_dead_list(struct mpctl *ctl, int argc, char **argv)
 {
 	static const char *const headings[] = {"SERVICE", "SINCE", "ID", "EVENT", "REASON"};
 	const char *only = argc == 1 ? queue_of(argv[0]) : NULL;
-	enum mpctl_exit result = MPCTL_DONE;
+	struct look *looks = mp_arena_array(ctl->arena, mp_queues_count, sizeof(*looks));
 	struct list list;
-	size_t waiting = 0;
 
 	if (argc == 1 && only == NULL)
 		return MPCTL_WRONG_USE;
+	if (looks == NULL)
+		return mpctl_no_memory();
 	table_begin(&list.table, ctl->arena, 5, headings);
-	for (size_t i = 0; result == MPCTL_DONE && i < mp_queues_count; i++) {
-		if (only == NULL || only == mp_queues[i])
-			result = list_queue(ctl, &list, mp_queues[i], &waiting);
-	}
-	if (result != MPCTL_DONE)
-		return result;
-	if (waiting == 0)
+	size_t waiting = look_at(ctl, only, &list, looks);
+	if (waiting > 0 && table_print(&list.table, "") != MP_OK)
+		return mpctl_no_memory();
+	enum mpctl_exit result = say_what_was_not_seen(looks);
+	if (waiting == 0 && result == MPCTL_DONE)
 		(void)puts("There are no dead letters.");
-	else if (table_print(&list.table, "") != MP_OK)
-		mpctl_say("There is not enough memory to show them all.");
-	return MPCTL_DONE;
+	return result;
 }
 
 /* --- one of them --- */
@@ -166,6 +199,8 @@ enum mpctl_exit mpctl_dead_show(struct mpctl *ctl, int argc, char **argv)
 		mp_dead_visit(ctl->settings.amqp_url, queue, show_letter, &show, &count, why);
 	if (rc != MP_OK)
 		return say_trouble(queue, rc, why);
+	if (mpctl_say_unvisited(queue, &count))
+		return MPCTL_TROUBLE;
 	return show.found ? MPCTL_DONE : say_absent(queue, argv[1]);
 }
 
@@ -213,6 +248,8 @@ static enum mp_dead_choice replay_letter(void *ctx, const struct mp_dead_letter 
 static enum mpctl_exit say_replayed(
 	const char *queue, const struct replay *replay, const struct mp_dead_count *count)
 {
+	bool is_left = replay->too_large > 0;
+
 	(void)printf("%zu given to %s again", count->replayed, service_of(queue));
 	if (count->dropped > 0)
 		(void)printf(", for %zu dead letters that were the same",
@@ -222,7 +259,10 @@ static enum mpctl_exit say_replayed(
 		mpctl_say(
 			"%zu are larger than an event may be and would only die again: they stay.",
 			replay->too_large);
-	return replay->too_large > 0 ? MPCTL_NO : MPCTL_DONE;
+	is_left |= mpctl_say_unvisited(queue, count);
+	if (replay->id == NULL && count->visited < count->waiting)
+		mpctl_say("The same again goes on with the next ones.");
+	return is_left ? MPCTL_NO : MPCTL_DONE;
 }
 
 enum mpctl_exit mpctl_dead_replay(struct mpctl *ctl, int argc, char **argv)
@@ -244,7 +284,7 @@ enum mpctl_exit mpctl_dead_replay(struct mpctl *ctl, int argc, char **argv)
 			service_of(queue));
 	if (rc != MP_OK)
 		return say_trouble(queue, rc, why);
-	if (!all && count.replayed + replay.too_large == 0)
+	if (!all && count.replayed + replay.too_large == 0 && count.visited == count.waiting)
 		return say_absent(queue, argv[1]);
 	return say_replayed(queue, &replay, &count);
 }

@@ -47,6 +47,11 @@ enum mpctl_exit mpctl_wrong_use(const char *name);
 /* Says that there is not enough memory; MPCTL_TROUBLE. */
 enum mpctl_exit mpctl_no_memory(void);
 
+struct mp_dead_count;
+
+/* Says that not all dead letters of a queue were looked at; false, and silent, when they were. */
+bool mpctl_say_unvisited(const char *queue, const struct mp_dead_count *count);
+
 /* A payment's id; a day as 2026-11-23, in UTC. False when it is none, which was said. */
 bool mpctl_read_payment(const char *text, struct mp_id *out_id);
 bool mpctl_read_day(const char *text, int64_t *out_ms);

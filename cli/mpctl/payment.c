@@ -84,6 +84,7 @@ static void ask_mails(struct chain *chain, const char *who, const char *to)
 	json_t *mails = ask(chain, PEER_EMAIL,
 		mp_arena_printf(chain->ctl->arena, "/v1/operations/payments/%s/mails?user_id=%s",
 			chain->id.text, user));
+	chain->mails_cut |= json_is_false(json_object_get(mails, "complete"));
 	json_array_foreach(json_object_get(mails, "items"), i, row)
 	{
 		if (mp_json_set_text(row, "to", to) != 0 ||
@@ -123,11 +124,13 @@ static void look_for_dead(struct chain *chain)
 	table_begin(&chain->dead, chain->ctl->arena, 5, headings);
 	for (size_t i = 0; i < mp_queues_count; i++) {
 		search.service = strrchr(mp_queues[i], '.') + 1;
-		if (mp_dead_visit(chain->ctl->settings.amqp_url, mp_queues[i], search_letter,
-			    &search, &count, why) == MP_OK)
-			continue;
-		mpctl_say("The dead letters of %s cannot be looked at: %s.", search.service, why);
-		chain->result = MPCTL_TROUBLE;
+		enum mp_rc rc = mp_dead_visit(chain->ctl->settings.amqp_url, mp_queues[i],
+			search_letter, &search, &count, why);
+		if (rc != MP_OK)
+			mpctl_say("The dead letters of %s cannot be looked at: %s.", search.service,
+				why);
+		if (rc != MP_OK || mpctl_say_unvisited(mp_queues[i], &count))
+			chain->result = MPCTL_TROUBLE;
 	}
 }
 
@@ -303,7 +306,7 @@ static void print_mails(struct chain *chain)
 	const json_t *row;
 	size_t i;
 
-	if (json_array_size(chain->mails) == 0)
+	if (json_array_size(chain->mails) == 0 && !chain->mails_cut)
 		return;
 	table_begin(&table, chain->ctl->arena, 6, headings);
 	json_array_foreach(chain->mails, i, row)
@@ -313,7 +316,10 @@ static void print_mails(struct chain *chain)
 			chain_text(row, "changed_at"), chain_text(row, "id")};
 		table_add(&table, texts);
 	}
-	print_table(chain, "Mails", &table);
+	print_table(chain,
+		chain->mails_cut ? "Mails (among the first 500 to each since it was made)"
+				 : "Mails",
+		&table);
 }
 
 static void print_all(struct chain *chain)

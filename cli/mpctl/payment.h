@@ -15,6 +15,7 @@ struct chain {
 	json_t *bill;	   /* NULL: there is none, or nobody says */
 	json_t *transfers; /* the wallet's, and our "kind"; one that is not made has no "outcome" */
 	json_t *mails;	   /* and our "to" */
+	bool mails_cut;	   /* one of the two got more than email looks through */
 	bool wallet_silent;
 	struct table dead; /* letters about it */
 	size_t dead_count;

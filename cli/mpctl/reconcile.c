@@ -62,6 +62,8 @@ struct reconciliation {
 	struct mpctl *ctl;
 	struct mp_arena *arena; /* of the day */
 	int64_t grace_ms;
+	int64_t from_ms;       /* the first day */
+	int64_t end_ms;	       /* of the last one */
 	int64_t whole_from_ms; /* days before are printed only where something differs */
 	char day[11];	       /* "2026-11-23" */
 	int64_t day_ms;
@@ -79,7 +81,7 @@ struct reconciliation {
 
 /* --- amounts --- */
 
-/* The currency's figures; NULL when there is no room for one more. */
+/* The currency's figures; NULL when there is no room for one more, or it is none. */
 static struct sum *sum_of(struct reconciliation *r, const char *currency)
 {
 	for (size_t i = 0; i < r->sums_count; i++) {
@@ -96,15 +98,53 @@ static struct sum *sum_of(struct reconciliation *r, const char *currency)
 	return sum;
 }
 
-static bool add_amount(struct sum *sum, const char *amount, int64_t *inout_minor)
+static enum mpctl_exit say_no_sum(const struct reconciliation *r, const char *currency)
+{
+	if (r->sums_count == CURRENCIES_MAX)
+		mpctl_say("%s has more than %d currencies: one more than can be added up is %s.",
+			r->day, CURRENCIES_MAX, currency);
+	else
+		mpctl_say("\"%.40s\", told of %s, is no currency.", currency, r->day);
+	return MPCTL_TROUBLE;
+}
+
+static enum mpctl_exit add_amount(
+	const struct reconciliation *r, struct sum *sum, const char *amount, int64_t *inout_minor)
 {
 	int64_t minor = 0;
 	int digits = 0;
 
-	if (!mpctl_read_amount(amount, &minor, &digits))
-		return amount == NULL; /* of a currency that is not ours: counted, not added */
+	if (amount == NULL) /* of a currency that is not ours: counted, not added */
+		return MPCTL_DONE;
+	if (!mpctl_read_amount(amount, &minor, &digits)) {
+		mpctl_say("\"%.40s %s\", told of %s, is no amount.", amount, sum->currency, r->day);
+		return MPCTL_TROUBLE;
+	}
 	sum->digits = digits;
-	return mp_minor_add(*inout_minor, minor, inout_minor) == MP_OK;
+	if (mp_minor_add(*inout_minor, minor, inout_minor) == MP_OK)
+		return MPCTL_DONE;
+	mpctl_say("The sum of %s of %s is more than can be counted.", sum->currency, r->day);
+	return MPCTL_TROUBLE;
+}
+
+static enum mpctl_exit add_captured(struct reconciliation *r, const struct capture *capture)
+{
+	struct sum *sum = sum_of(r, capture->currency);
+
+	if (sum == NULL)
+		return say_no_sum(r, capture->currency);
+	sum->captured++;
+	return add_amount(r, sum, capture->amount, &sum->captured_minor);
+}
+
+static enum mpctl_exit add_credited(struct reconciliation *r, const struct credit *credit)
+{
+	struct sum *sum = sum_of(r, credit->currency);
+
+	if (sum == NULL)
+		return say_no_sum(r, credit->currency);
+	sum->credited++;
+	return add_amount(r, sum, credit->amount, &sum->credited_minor);
 }
 
 /* --- reading a day --- */
@@ -291,31 +331,20 @@ static enum mpctl_exit is_young(
 	return result;
 }
 
-static enum mpctl_exit count_credit(struct reconciliation *r, const struct credit *credit)
-{
-	struct sum *sum = sum_of(r, credit->currency);
-
-	if (sum == NULL || !add_amount(sum, credit->amount, &sum->credited_minor))
-		return mpctl_no_memory();
-	sum->credited++;
-	return MPCTL_DONE;
-}
-
 static enum mpctl_exit check_capture(struct reconciliation *r, struct capture *capture)
 {
-	struct sum *sum = sum_of(r, capture->currency);
 	struct credit other = {.captured = false};
 	struct credit *credit = NULL;
 	bool found = false;
 	bool young = false;
 
-	if (sum == NULL || !add_amount(sum, capture->amount, &sum->captured_minor))
-		return mpctl_no_memory();
-	sum->captured++;
+	enum mpctl_exit result = add_captured(r, capture);
+	if (result != MPCTL_DONE)
+		return result;
 	if (!mp_id_is_none(&capture->funding_id))
 		credit = find_credit(r, capture->funding_id.text);
 	if (credit == NULL && !mp_id_is_none(&capture->funding_id)) {
-		enum mpctl_exit result = ask_for_credit(r, capture, &other, &found);
+		result = ask_for_credit(r, capture, &other, &found);
 		if (result != MPCTL_DONE)
 			return result;
 		credit = found ? &other : NULL;
@@ -324,13 +353,13 @@ static enum mpctl_exit check_capture(struct reconciliation *r, struct capture *c
 		credit->captured = true;
 		if (!is_same_money(capture, credit))
 			add_difference(r, "other amount", capture, credit);
-		return count_credit(r, credit);
+		return add_credited(r, credit);
 	}
 	if (capture->payment_id == NULL) {
 		add_difference(r, "nobody's", capture, NULL);
 		return MPCTL_DONE;
 	}
-	enum mpctl_exit result = is_young(r, capture, &young);
+	result = is_young(r, capture, &young);
 	if (result == MPCTL_DONE && young)
 		r->on_their_way++;
 	else if (result == MPCTL_DONE)
@@ -370,6 +399,19 @@ static enum mpctl_exit find_intent(
 	return MPCTL_DONE;
 }
 
+/* The day of its making is one of ours, and says what differs. */
+static bool is_told_on_its_day(
+	const struct reconciliation *r, const json_t *capture, const struct credit *credit)
+{
+	const char *payment = json_string_value(json_object_get(capture, "payment_id"));
+	const char *made = json_string_value(json_object_get(capture, "created_at"));
+	int64_t made_ms = 0;
+
+	return payment != NULL && strcmp(payment, credit->payment_id) == 0 && made != NULL &&
+	       mp_time_parse(made, &made_ms) == MP_OK && made_ms >= r->from_ms &&
+	       made_ms < r->end_ms;
+}
+
 /* A credit that none of the day's captures is for. */
 static enum mpctl_exit check_credit(struct reconciliation *r, const struct credit *credit)
 {
@@ -386,12 +428,13 @@ static enum mpctl_exit check_credit(struct reconciliation *r, const struct credi
 	if (result == MPCTL_TROUBLE)
 		return result;
 	if (json != NULL) {
+		bool is_told = is_told_on_its_day(r, json, credit);
 		bool kept = copy_text(r->arena, json, "amount", &capture.amount) &&
 			    copy_text(r->arena, json, "currency", &capture.currency);
 		json_decref(json);
 		if (!kept)
 			return mpctl_no_memory();
-		if (is_same_money(&capture, credit))
+		if (is_told || is_same_money(&capture, credit))
 			return MPCTL_DONE; /* of another day, and counted there */
 		capture.intent = intent;
 		capture.payment_id = credit->payment_id;
@@ -399,7 +442,7 @@ static enum mpctl_exit check_credit(struct reconciliation *r, const struct credi
 		return MPCTL_DONE;
 	}
 	add_difference(r, "not captured", NULL, credit);
-	return count_credit(r, credit);
+	return add_credited(r, credit);
 }
 
 /* --- days --- */
@@ -499,6 +542,8 @@ static enum mpctl_exit reconcile_days(
 		return mpctl_no_memory();
 	r->ctl = ctl;
 	r->grace_ms = grace_s * 1000;
+	r->from_ms = from_ms;
+	r->end_ms = to_ms + DAY_MS;
 	r->whole_from_ms = whole_from_ms;
 	table_begin(&r->days, ctl->arena, 7, days);
 	table_begin(&r->differences, ctl->arena, 8, differences);
@@ -536,36 +581,61 @@ static bool check_days(int64_t from_ms, int64_t to_ms)
 	return false;
 }
 
-enum mpctl_exit mpctl_reconcile(struct mpctl *ctl, int argc, char **argv)
+struct wanted {
+	const char *day;
+	const char *from;
+	const char *to;
+	int64_t grace_s;
+};
+
+static bool take_once(const char **text, const char *argument)
 {
-	int64_t today_ms = mp_clock_ms() / DAY_MS * DAY_MS;
-	int64_t to_ms = today_ms - DAY_MS; /* yesterday: the last day that is whole */
-	int64_t from_ms = to_ms;
-	int64_t look_back_ms = LOOK_BACK_DAYS * DAY_MS;
-	int64_t grace_s = GRACE_S;
+	bool is_first = *text == NULL;
+
+	*text = argument;
+	return is_first;
+}
+
+static bool read_arguments(int argc, char **argv, struct wanted *out)
+{
 	bool good = true;
 
 	for (int i = 0; good && i < argc; i++) {
 		bool more = i + 1 < argc;
 
-		if (strcmp(argv[i], "--from") == 0 && more) {
-			good = mpctl_read_day(argv[++i], &from_ms);
-			look_back_ms = 0;
-		} else if (strcmp(argv[i], "--to") == 0 && more) {
-			good = mpctl_read_day(argv[++i], &to_ms);
-			look_back_ms = 0;
-		} else if (strcmp(argv[i], "--grace") == 0 && more) {
-			good = mp_text_to_int(argv[++i], &grace_s) == MP_OK && grace_s >= 0 &&
-			       grace_s <= GRACE_S_MAX;
-		} else {
-			good = argv[i][0] != '-' && mpctl_read_day(argv[i], &from_ms);
-			to_ms = from_ms;
-			look_back_ms = 0;
-		}
+		if (strcmp(argv[i], "--from") == 0 && more)
+			good = take_once(&out->from, argv[++i]);
+		else if (strcmp(argv[i], "--to") == 0 && more)
+			good = take_once(&out->to, argv[++i]);
+		else if (strcmp(argv[i], "--grace") == 0 && more)
+			good = mp_text_to_int(argv[++i], &out->grace_s) == MP_OK &&
+			       out->grace_s >= 0 && out->grace_s <= GRACE_S_MAX;
+		else
+			good = argv[i][0] != '-' && take_once(&out->day, argv[i]);
 	}
-	if (!good)
+	if (good && out->to != NULL && out->from == NULL && out->day == NULL) {
+		mpctl_say("--to needs --from, the first day.");
+		return false;
+	}
+	return good && (out->day == NULL || (out->from == NULL && out->to == NULL));
+}
+
+enum mpctl_exit mpctl_reconcile(struct mpctl *ctl, int argc, char **argv)
+{
+	int64_t yesterday_ms = (mp_clock_ms() / DAY_MS - 1) * DAY_MS; /* the last that is whole */
+	int64_t from_ms = yesterday_ms;
+	int64_t to_ms = yesterday_ms;
+	struct wanted wanted = {.grace_s = GRACE_S};
+
+	if (!read_arguments(argc, argv, &wanted))
+		return mpctl_wrong_use("reconcile");
+	const char *first = wanted.day != NULL ? wanted.day : wanted.from;
+	const char *last = wanted.day != NULL ? wanted.day : wanted.to;
+	if ((first != NULL && !mpctl_read_day(first, &from_ms)) ||
+		(last != NULL && !mpctl_read_day(last, &to_ms)))
 		return mpctl_wrong_use("reconcile");
 	if (!check_days(from_ms, to_ms))
 		return MPCTL_WRONG_USE;
-	return reconcile_days(ctl, from_ms - look_back_ms, from_ms, to_ms, grace_s);
+	int64_t look_back_ms = first == NULL ? LOOK_BACK_DAYS * DAY_MS : 0;
+	return reconcile_days(ctl, from_ms - look_back_ms, from_ms, to_ms, wanted.grace_s);
 }

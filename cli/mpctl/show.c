@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "store.h"
+#include "store/codec.h"
 #include "store/item_json.h"
 
 #define PAGE_ITEMS 100
@@ -68,7 +69,7 @@ enum mpctl_exit mpctl_show(struct mpctl *ctl, int argc, char **argv)
 	mp_store_close(store);
 	if (rc == MP_INVALID) {
 		mpctl_say("\"%s\" is no key: 1 to %d bytes of UTF-8 without control characters.",
-			argc == 3 ? argv[2] : argv[1], MP_KEY_BYTES_MAX);
+			mp_key_is_valid(argv[1]) ? argv[argc - 1] : argv[1], MP_KEY_BYTES_MAX);
 		return MPCTL_WRONG_USE;
 	}
 	if (rc != MP_OK) {

@@ -41,6 +41,16 @@ int64_t mp_clock_mono_ms(void)
 	return mp_clock_mono_us() / 1000;
 }
 
+void mp_sleep_ms(int64_t duration_ms)
+{
+	struct timespec left = {
+		.tv_sec = duration_ms / 1000, .tv_nsec = (duration_ms % 1000) * 1000000};
+
+	assert(duration_ms >= 0);
+	while (nanosleep(&left, &left) != 0)
+		continue;
+}
+
 /*
  * Days since 1970-01-01 to a date of the proleptic Gregorian calendar and back. Years begin in
  * March here, so that the leap day is the last of its year; an era is 400 years, 146097 days.

@@ -14,6 +14,9 @@ int64_t mp_clock_ms(void);
 int64_t mp_clock_mono_ms(void);
 int64_t mp_clock_mono_us(void);
 
+/* Waits all of it, whatever signals come. */
+void mp_sleep_ms(int64_t duration_ms);
+
 /* RFC 3339 in UTC with milliseconds. */
 void mp_time_format(int64_t time_ms, char out_text[MP_TIME_TEXT_SIZE]);
 

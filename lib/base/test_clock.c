@@ -126,6 +126,8 @@ static void clocks_go_forward(void **state)
 	assert_true(mp_clock_mono_us() >= mono_us);
 	assert_true(mono_ms >= mono_us / 1000);
 	assert_true(mono_ms - mono_us / 1000 < 60000);
+	mp_sleep_ms(20);
+	assert_true(mp_clock_mono_us() - mono_us >= 20000);
 }
 
 int main(void)

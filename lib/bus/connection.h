@@ -121,6 +121,9 @@ enum mp_rc mp_amqp_channel_open(struct mp_amqp *amqp, amqp_channel_t number,
 /* Ours (bus/topology.h), or else the broker's own x-death. */
 void mp_dead_headers_read(const amqp_table_t *headers, struct mp_dead_headers *out);
 
+/* Of a queue's arguments or a message's headers; both texts are borrowed. */
+amqp_table_entry_t mp_amqp_text_entry(const char *key, const char *text);
+
 /* Declares everything in bus/topology.c, on channel MP_AMQP_CONSUMING. */
 enum mp_rc mp_topology_declare(struct mp_amqp *amqp) MP_MUST_CHECK;
 

@@ -254,18 +254,15 @@ static void apply_verdicts(struct mp_consumer *consumer, size_t count)
 			slot->reason[sizeof(slot->reason) - 1] = '\0';
 			break;
 		}
-		mp_metric_add(consumer->counters[delivery->verdict], 1);
+		if (delivery->verdict != MP_DEAD) /* counted by its burial */
+			mp_metric_add(consumer->counters[delivery->verdict], 1);
 	}
 }
 
 static void handle(struct mp_consumer *consumer)
 {
-	size_t undecodable = 0;
 	size_t count = gather(consumer);
 
-	for (size_t i = 0; i < consumer->count; i++)
-		undecodable += consumer->slots[i].state == DEAD;
-	mp_metric_add(consumer->counters[MP_DEAD], (int64_t)undecodable);
 	if (count == 0)
 		return;
 	mp_arena_reset(consumer->arena);
@@ -277,13 +274,6 @@ static void handle(struct mp_consumer *consumer)
 
 /* --- the dead --- */
 
-static amqp_table_entry_t header(const char *name, const char *text)
-{
-	return (amqp_table_entry_t){.key = amqp_cstring_bytes(name),
-		.value = {.kind = AMQP_FIELD_KIND_UTF8,
-			.value = {.bytes = amqp_cstring_bytes(text)}}};
-}
-
 /*
  * A reject cannot say why, so the delivery is published to the dead letters with its reason and
  * acknowledged once that is confirmed: in between it is in both, never in neither.
@@ -292,10 +282,10 @@ static enum mp_rc send_dead(
 	struct mp_consumer *consumer, struct slot *slot, const char *time, int64_t deadline_ms)
 {
 	amqp_table_entry_t entries[] = {
-		header(MP_DEAD_REASON, slot->reason),
-		header(MP_DEAD_QUEUE, consumer->queue),
-		header(MP_DEAD_TIME, time),
-		header(MP_DEAD_ROUTING_KEY, slot->routing_key),
+		mp_amqp_text_entry(MP_DEAD_REASON, slot->reason),
+		mp_amqp_text_entry(MP_DEAD_QUEUE, consumer->queue),
+		mp_amqp_text_entry(MP_DEAD_TIME, time),
+		mp_amqp_text_entry(MP_DEAD_ROUTING_KEY, slot->routing_key),
 	};
 	const amqp_table_t headers = {
 		.num_entries = (int)(sizeof(entries) / sizeof(entries[0])), .entries = entries};
@@ -338,6 +328,7 @@ static enum mp_rc bury_dead(struct mp_consumer *consumer)
 		if (slot->state != DEAD)
 			continue;
 		slot->state = slot->buried ? DONE : HELD;
+		mp_metric_add(consumer->counters[slot->buried ? MP_DEAD : MP_RETRY], 1);
 		mp_trace_begin(slot->event.traceparent);
 		mp_sink_report(&consumer->sink,
 			slot->buried ? "delivery_dead" : "dead_letters_refused",

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -130,15 +129,6 @@ static enum mp_rc set_up(void *ctx)
 	return mp_amqp_check_rpc(amqp, "subscribing", amqp_get_rpc_reply(amqp->state));
 }
 
-static void sleep_ms(long duration_ms)
-{
-	struct timespec left = {
-		.tv_sec = duration_ms / 1000, .tv_nsec = (duration_ms % 1000) * 1000000L};
-
-	while (nanosleep(&left, &left) != 0)
-		continue;
-}
-
 static enum mp_rc begin(struct visit *visit)
 {
 	for (int i = 0; i < BUSY_TRIES_MAX; i++) {
@@ -146,7 +136,7 @@ static enum mp_rc begin(struct visit *visit)
 		if (rc == MP_OK || strstr(visit->amqp.told, LOCKING ": 405") == NULL)
 			return rc;
 		int wait_ms = mp_amqp_wait_ms(&visit->amqp);
-		sleep_ms(wait_ms > BUSY_PAUSE_MS ? wait_ms : BUSY_PAUSE_MS);
+		mp_sleep_ms(wait_ms > BUSY_PAUSE_MS ? wait_ms : BUSY_PAUSE_MS);
 	}
 	return MP_BUSY;
 }
@@ -266,7 +256,7 @@ static void give_back(struct visit *visit)
 		rc = count_letters(visit, MP_AMQP_PUBLISHING, &counted);
 		if (rc == MP_OK && counted >= kept)
 			return;
-		sleep_ms(GIVEN_BACK_PAUSE_MS);
+		mp_sleep_ms(GIVEN_BACK_PAUSE_MS);
 	}
 }
 

@@ -11,7 +11,7 @@
 #define QUEUE_DEAD_BYTES_MAX (256L * 1024 * 1024) /* then the dead stay in the live queue */
 #define DEAD_DELIVERY_LIMIT 1000000 /* looking at dead letters must not delete them, ever */
 
-static amqp_table_entry_t text_entry(const char *key, const char *text)
+amqp_table_entry_t mp_amqp_text_entry(const char *key, const char *text)
 {
 	return (amqp_table_entry_t){.key = amqp_cstring_bytes(key),
 		.value = {.kind = AMQP_FIELD_KIND_UTF8,
@@ -52,12 +52,12 @@ static enum mp_rc bind_queue(
 static enum mp_rc declare_live(struct mp_amqp *amqp, const char *queue)
 {
 	amqp_table_entry_t arguments[] = {
-		text_entry("x-queue-type", "quorum"),
-		text_entry("x-dead-letter-exchange", MP_EXCHANGE_DEAD),
-		text_entry("x-dead-letter-routing-key", queue),
+		mp_amqp_text_entry("x-queue-type", "quorum"),
+		mp_amqp_text_entry("x-dead-letter-exchange", MP_EXCHANGE_DEAD),
+		mp_amqp_text_entry("x-dead-letter-routing-key", queue),
 		/* at-least-once wants reject-publish: a full queue refuses, it drops nothing */
-		text_entry("x-dead-letter-strategy", "at-least-once"),
-		text_entry("x-overflow", "reject-publish"),
+		mp_amqp_text_entry("x-dead-letter-strategy", "at-least-once"),
+		mp_amqp_text_entry("x-overflow", "reject-publish"),
 		number_entry("x-max-length-bytes", QUEUE_BYTES_MAX),
 		number_entry("x-delivery-limit", MP_DELIVERY_LIMIT),
 	};
@@ -69,8 +69,8 @@ static enum mp_rc declare_live(struct mp_amqp *amqp, const char *queue)
 static enum mp_rc declare_dead(struct mp_amqp *amqp, const char *queue)
 {
 	amqp_table_entry_t arguments[] = {
-		text_entry("x-queue-type", "quorum"),
-		text_entry("x-overflow", "reject-publish"),
+		mp_amqp_text_entry("x-queue-type", "quorum"),
+		mp_amqp_text_entry("x-overflow", "reject-publish"),
 		number_entry("x-max-length-bytes", QUEUE_DEAD_BYTES_MAX),
 		number_entry("x-delivery-limit", DEAD_DELIVERY_LIMIT),
 	};

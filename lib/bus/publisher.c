@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -72,15 +71,6 @@ static enum mp_rc connect_if_needed(struct mp_publisher *publisher)
 	return mp_amqp_connect(&publisher->amqp, set_up, publisher);
 }
 
-static void sleep_ms(int duration_ms)
-{
-	struct timespec left = {
-		.tv_sec = duration_ms / 1000, .tv_nsec = (duration_ms % 1000) * 1000000L};
-
-	while (nanosleep(&left, &left) != 0)
-		continue;
-}
-
 void mp_publisher_idle(struct mp_publisher *publisher, int timeout_ms)
 {
 	int64_t until_ms = mp_clock_mono_ms() + timeout_ms;
@@ -94,7 +84,7 @@ void mp_publisher_idle(struct mp_publisher *publisher, int timeout_ms)
 				return;
 		} else {
 			int wait_ms = mp_amqp_wait_ms(&publisher->amqp);
-			sleep_ms(wait_ms < left_ms ? wait_ms : (int)left_ms);
+			mp_sleep_ms(wait_ms < left_ms ? wait_ms : left_ms);
 		}
 		left_ms = until_ms - mp_clock_mono_ms();
 	} while (left_ms > 0);
@@ -153,15 +143,13 @@ static void tell_refused(struct mp_publisher *publisher)
 enum mp_rc mp_publisher_publish(
 	struct mp_publisher *publisher, struct mp_message *messages, size_t count, int timeout_ms)
 {
-	int64_t deadline_ms = mp_clock_mono_ms() + timeout_ms;
-
 	for (size_t i = 0; i < count; i++)
 		messages[i].confirmed = false;
 	if (count == 0)
 		return MP_OK;
 	enum mp_rc rc = connect_if_needed(publisher);
 	if (rc == MP_OK)
-		rc = send_all(publisher, messages, count, deadline_ms);
+		rc = send_all(publisher, messages, count, mp_clock_mono_ms() + timeout_ms);
 	tell_refused(publisher);
 	for (size_t i = 0; rc == MP_OK && i < count; i++) {
 		if (!messages[i].confirmed)

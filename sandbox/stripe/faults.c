@@ -185,14 +185,13 @@ bool faults_put_aside(struct faults *faults, const struct mp_id *event)
 	return is_free;
 }
 
-bool faults_take_aside(struct faults *faults, const struct mp_id *except, struct mp_id *out_event)
+bool faults_take_aside(struct faults *faults, const struct mp_id *sent, struct mp_id *out_event)
 {
 	lock(faults);
-	bool found = !mp_id_is_none(&faults->aside) && !mp_id_equal(&faults->aside, except);
-	if (found) {
+	bool found = !mp_id_is_none(&faults->aside) && !mp_id_equal(&faults->aside, sent);
+	if (found)
 		*out_event = faults->aside;
-		faults->aside = (struct mp_id){""};
-	}
+	faults->aside = (struct mp_id){""};
 	unlock(faults);
 	return found;
 }
@@ -203,6 +202,7 @@ size_t faults_clear(struct faults *faults, struct mp_id out_held[FAULTS_KEPT_MAX
 	size_t count = faults->held_count;
 	memcpy(out_held, faults->held, count * sizeof(*out_held));
 	faults->held_count = 0;
+	faults->aside = (struct mp_id){""};
 	faults->count = 0;
 	faults->clearings++;
 	(void)pthread_cond_broadcast(&faults->cleared);

@@ -90,10 +90,16 @@ enum mp_rc faults_hold(struct faults *faults, const struct mp_id *event) MP_MUST
 /* Keeps one event until another has been delivered; false when one is kept already. */
 bool faults_put_aside(struct faults *faults, const struct mp_id *event);
 
-/* The one put aside, if it is not `except`; taken out. */
-bool faults_take_aside(struct faults *faults, const struct mp_id *except, struct mp_id *out_event);
+/*
+ * When one was sent: the one put aside, to be sent behind it. None is aside from then on; false
+ * when none was, or its own row has sent it.
+ */
+bool faults_take_aside(struct faults *faults, const struct mp_id *sent, struct mp_id *out_event);
 
-/* Ends all faults and waits; the held events are the caller's to deliver. Returns how many. */
+/*
+ * Ends all faults and waits; the held events are the caller's to deliver, the one put aside its own
+ * row's. Returns how many.
+ */
 size_t faults_clear(struct faults *faults, struct mp_id out_held[FAULTS_KEPT_MAX]);
 
 #endif

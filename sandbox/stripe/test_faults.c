@@ -101,10 +101,27 @@ static void one_event_is_put_aside_at_a_time(void **state)
 	assert_non_null(faults);
 	assert_true(faults_put_aside(faults, &first));
 	assert_false(faults_put_aside(faults, &second));
-	assert_false(faults_take_aside(faults, &first, &out));
 	assert_true(faults_take_aside(faults, &second, &out));
 	assert_true(mp_id_equal(&out, &first));
 	assert_false(faults_take_aside(faults, &second, &out));
+	faults_free(faults);
+}
+
+/* It would keep later ones from being put aside. */
+static void what_its_own_row_has_sent_is_aside_no_more(void **state)
+{
+	struct mp_id first = mp_id_new(1800000000000);
+	struct mp_id second = mp_id_new(1800000000001);
+	struct mp_id held[FAULTS_KEPT_MAX];
+	struct faults *faults = faults_new();
+	struct mp_id out;
+
+	assert_non_null(faults);
+	assert_true(faults_put_aside(faults, &first));
+	assert_false(faults_take_aside(faults, &first, &out));
+	assert_true(faults_put_aside(faults, &second));
+	assert_int_equal(faults_clear(faults, held), 0);
+	assert_true(faults_put_aside(faults, &first));
 	faults_free(faults);
 }
 
@@ -146,6 +163,7 @@ int main(void)
 		cmocka_unit_test(a_lie_is_about_the_session_of_its_path_or_about_any),
 		cmocka_unit_test(there_are_not_more_than_fit),
 		cmocka_unit_test(one_event_is_put_aside_at_a_time),
+		cmocka_unit_test(what_its_own_row_has_sent_is_aside_no_more),
 		cmocka_unit_test(a_wait_is_as_long_as_asked),
 		cmocka_unit_test(a_key_is_used_by_one_at_a_time),
 	};

@@ -1,5 +1,8 @@
 #include "email.h"
 
+#define SEARCH_PAGE 100
+#define CLOCKS_APART_MS 60000 /* of the hosts that made a payment and told its first event */
+
 enum mp_rc email_learn_contact(
 	struct email_app *app, struct mp_arena *arena, const struct email_contact *contact)
 {
@@ -10,6 +13,31 @@ enum mp_rc email_list(struct email_app *app, struct mp_arena *arena, const struc
 	const char *after, size_t limit, struct email_page *out_page)
 {
 	return email_db_list(app->store, arena, user_id, after, limit, out_page);
+}
+
+enum mp_rc email_find(struct email_app *app, struct mp_arena *arena, const struct mp_id *user_id,
+	const struct mp_id *payment_id, struct email_found *out_found)
+{
+	int64_t since_ms = mp_id_time_ms(payment_id) - CLOCKS_APART_MS;
+	const char *after = NULL;
+	struct email_page page;
+	size_t seen = 0;
+
+	out_found->count = 0;
+	do {
+		enum mp_rc rc = email_db_list_since(
+			app->store, arena, user_id, since_ms, after, SEARCH_PAGE, &page);
+		if (rc != MP_OK)
+			return rc;
+		for (size_t i = 0; i < page.count; i++) {
+			if (mp_id_equal(&page.mails[i].notice.payment_id, payment_id))
+				out_found->mails[out_found->count++] = &page.mails[i];
+		}
+		seen += page.count;
+		after = page.after;
+	} while (after != NULL && seen + SEARCH_PAGE <= EMAIL_SEARCH_MAX);
+	out_found->complete = after == NULL;
+	return MP_OK;
 }
 
 /* A notice claimed before refuses the whole transaction: then each is claimed alone. */

@@ -260,21 +260,14 @@ static enum mp_rc mails_of(struct mp_store *store, struct mp_arena *arena,
 	return MP_OK;
 }
 
-enum mp_rc email_db_list(struct mp_store *store, struct mp_arena *arena,
-	const struct mp_id *user_id, const char *after, size_t limit, struct email_page *out_page)
+static enum mp_rc list(struct mp_store *store, struct mp_arena *arena, const struct mp_query *query,
+	struct email_page *out_page)
 {
 	struct mp_page pointers;
-	struct mp_query query = {
-		.pk = mp_arena_printf(arena, "USER#%s", user_id->text),
-		.sk_min = "MAIL#",
-		.sk_max = "MAIL#~",
-		.after = after,
-		.descending = true,
-		.limit = limit,
-	};
-	if (query.pk == NULL)
+
+	if (query->pk == NULL || query->sk_min == NULL)
 		return MP_NOMEM;
-	enum mp_rc rc = mp_store_query(store, &query, arena, &pointers);
+	enum mp_rc rc = mp_store_query(store, query, arena, &pointers);
 	if (rc != MP_OK)
 		return rc;
 	if (pointers.count == 0) {
@@ -282,4 +275,35 @@ enum mp_rc email_db_list(struct mp_store *store, struct mp_arena *arena,
 		return MP_OK;
 	}
 	return mails_of(store, arena, &pointers, out_page);
+}
+
+enum mp_rc email_db_list(struct mp_store *store, struct mp_arena *arena,
+	const struct mp_id *user_id, const char *after, size_t limit, struct email_page *out_page)
+{
+	const struct mp_query query = {
+		.pk = mp_arena_printf(arena, "USER#%s", user_id->text),
+		.sk_min = "MAIL#",
+		.sk_max = "MAIL#~",
+		.after = after,
+		.descending = true,
+		.limit = limit,
+	};
+
+	return list(store, arena, &query, out_page);
+}
+
+enum mp_rc email_db_list_since(struct mp_store *store, struct mp_arena *arena,
+	const struct mp_id *user_id, int64_t since_ms, const char *after, size_t limit,
+	struct email_page *out_page)
+{
+	const struct mp_query query = {
+		.pk = mp_arena_printf(arena, "USER#%s", user_id->text),
+		.sk_min = mp_arena_printf(
+			arena, "MAIL#%013lld", (long long)(since_ms > 0 ? since_ms : 0)),
+		.sk_max = "MAIL#~",
+		.after = after,
+		.limit = limit,
+	};
+
+	return list(store, arena, &query, out_page);
 }

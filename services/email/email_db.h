@@ -50,4 +50,9 @@ enum mp_rc email_db_list(struct mp_store *store, struct mp_arena *arena,
 	const struct mp_id *user_id, const char *after, size_t limit,
 	struct email_page *out_page) MP_MUST_CHECK;
 
+/* Those of events since then, oldest first. */
+enum mp_rc email_db_list_since(struct mp_store *store, struct mp_arena *arena,
+	const struct mp_id *user_id, int64_t since_ms, const char *after, size_t limit,
+	struct email_page *out_page) MP_MUST_CHECK;
+
 #endif

@@ -109,7 +109,7 @@ static void fill(struct mp_buf *out, const char *words, const struct email_notic
 	}
 }
 
-enum mp_rc email_message_subject(
+static enum mp_rc write_subject(
 	const struct email_mail *mail, const struct email_parties *parties, struct mp_buf *out)
 {
 	bool empty;
@@ -236,7 +236,7 @@ enum mp_rc email_message_write(
 	mp_buf_init(&subject, 1024);
 	mp_buf_init(&text, 16384);
 	mp_buf_init(&html, 32768);
-	rc = email_message_subject(mail, parties, &subject);
+	rc = write_subject(mail, parties, &subject);
 	if (rc == MP_OK && mp_text_has_control(mp_buf_text(&subject)))
 		rc = MP_INVALID;
 	write_text(&text, mail, parties, link);

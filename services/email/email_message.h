@@ -25,8 +25,4 @@ struct email_parties {
 enum mp_rc email_message_write(const struct email_mail *mail, const struct email_parties *parties,
 	struct mp_buf *out) MP_MUST_CHECK;
 
-/* The subject alone, for tests and logs of the sandbox. */
-enum mp_rc email_message_subject(const struct email_mail *mail, const struct email_parties *parties,
-	struct mp_buf *out) MP_MUST_CHECK;
-
 #endif

@@ -1,5 +1,6 @@
 #include "email.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -50,6 +51,11 @@ void email_app_done(struct email_app *app)
 	gate_done(&app->gate);
 }
 
+static int64_t time_now_ms(const struct sending *sending)
+{
+	return sending->now_ms + mp_clock_mono_ms() - sending->began_mono_ms;
+}
+
 /* --- the mail server --- */
 
 /*
@@ -61,25 +67,26 @@ static enum mp_rc before_message(void *ctx)
 	struct sending *sending = ctx;
 	struct email_mail *mail = sending->mail;
 
-	if (mail->unanswered > 0)
-		mp_metric_add(sending->app->resent, 1);
 	mail->state = EMAIL_UNKNOWN;
 	mail->unanswered++;
 	/* From now on, not from the beginning: logging on to a slow server takes its time. */
-	mail->hold_until_ms = sending->now_ms + mp_clock_mono_ms() - sending->began_mono_ms +
-			      sending->app->answer_ms_max;
+	mail->hold_until_ms = time_now_ms(sending) + sending->app->answer_ms_max;
 	mail->changed_ms = sending->now_ms;
 	sending->handed_over = true;
 	enum mp_rc rc = email_db_mail_replace(sending->app->store, sending->arena, mail);
+	if (rc == MP_OK && mail->unanswered > 1)
+		mp_metric_add(sending->app->resent, 1);
 	/* Whatever is wrong with the store is wrong for a while, not with the mail. */
 	return rc == MP_OK || rc == MP_STALE ? rc : MP_UNAVAILABLE;
 }
 
-static void tell_trouble(struct email_app *app, int64_t now_ms, const char *words)
+/* kind: the same as long as the trouble is. */
+static void tell_trouble(const struct sending *sending, const char *kind, const char *words)
 {
-	if (gate_trouble(&app->gate, now_ms, words))
+	struct email_app *app = sending->app;
+
+	if (gate_trouble(&app->gate, time_now_ms(sending), kind))
 		mp_sink_report(&app->sink, "mail_trouble", MP_UNAVAILABLE, words);
-	mp_metric_set(app->in_trouble, 1);
 }
 
 static void tell_no_trouble(struct email_app *app)
@@ -89,25 +96,50 @@ static void tell_no_trouble(struct email_app *app)
 	mp_metric_set(app->in_trouble, 0);
 }
 
-/* What the answer makes of the mail. */
+/* What the answer says of the server. */
+static void tell_server(const struct sending *sending, const struct smtp_answer *answer)
+{
+	struct email_app *app = sending->app;
+	char kind[32];
+
+	if (answer->outcome != SMTP_TROUBLE && answer->outcome != SMTP_UNKNOWN) {
+		tell_no_trouble(app);
+		return;
+	}
+	/* The server's words may be others at every try, as with an id of its queue in them. */
+	(void)snprintf(kind, sizeof(kind), "%d %d", (int)answer->outcome, answer->code);
+	tell_trouble(sending, answer->code != 0 ? kind : answer->words, answer->words);
+	/* Silent with a whole message is not down, and no mail may be left to say so later. */
+	mp_metric_set(app->in_trouble, answer->outcome == SMTP_TROUBLE);
+}
+
+struct email_after email_after_answer(
+	enum smtp_outcome outcome, int64_t unanswered, bool handed_over)
+{
+	if (outcome == SMTP_TAKEN)
+		return (struct email_after){EMAIL_SENT, unanswered};
+	if (outcome == SMTP_UNKNOWN)
+		return (struct email_after){EMAIL_UNKNOWN, unanswered + 1};
+	if (unanswered > 0) { /* an earlier one may have arrived */
+		bool ends = handed_over || outcome == SMTP_REFUSED;
+		return (struct email_after){
+			EMAIL_UNKNOWN, ends ? EMAIL_UNANSWERED_MAX : unanswered};
+	}
+	return (struct email_after){outcome == SMTP_REFUSED ? EMAIL_REFUSED : EMAIL_DEFERRED, 0};
+}
+
 static void take_answer(struct sending *sending, const struct smtp_answer *answer)
 {
 	struct email_mail *mail = sending->mail;
+	int64_t unanswered_before = mail->unanswered - (sending->handed_over ? 1 : 0);
+	const struct email_after after =
+		email_after_answer(answer->outcome, unanswered_before, sending->handed_over);
 
-	if (answer->outcome == SMTP_TROUBLE || answer->outcome == SMTP_UNKNOWN)
-		tell_trouble(sending->app, sending->now_ms, answer->words);
-	else
-		tell_no_trouble(sending->app);
+	tell_server(sending, answer);
 	if (answer->outcome != SMTP_TROUBLE)
 		memcpy(mail->answer, answer->words, sizeof(mail->answer));
-	if (answer->outcome != SMTP_UNKNOWN && sending->handed_over)
-		mail->unanswered--; /* answered */
-	if (answer->outcome == SMTP_TAKEN)
-		mail->state = EMAIL_SENT;
-	else if (mail->unanswered > 0) /* an earlier one may have arrived */
-		mail->state = EMAIL_UNKNOWN;
-	else
-		mail->state = answer->outcome == SMTP_REFUSED ? EMAIL_REFUSED : EMAIL_DEFERRED;
+	mail->state = after.state;
+	mail->unanswered = after.unanswered;
 }
 
 static enum mp_rc send_by_smtp(struct sending *sending, const struct email_contact *recipient,
@@ -134,13 +166,23 @@ static enum mp_rc send_by_smtp(struct sending *sending, const struct email_conta
 static enum mp_rc deliver(struct sending *sending, const struct email_contact *recipient,
 	const struct mp_buf *message)
 {
+	struct email_app *app = sending->app;
 	struct email_mail *mail = sending->mail;
-	enum mp_rc rc;
+	char why[256];
 
-	if (sending->app->smtp != NULL)
+	if (app->smtp != NULL)
 		return send_by_smtp(sending, recipient, message);
-	rc = maildir_deliver(sending->app->maildir, mail->id.text, message->data, message->len);
+	enum mp_rc rc =
+		maildir_deliver(app->maildir, mail->id.text, message->data, message->len, why);
+	if (rc != MP_OK && rc != MP_UNAVAILABLE)
+		return rc;
 	mail->state = rc == MP_OK ? EMAIL_SENT : EMAIL_DEFERRED;
+	if (rc == MP_OK) {
+		tell_no_trouble(app);
+	} else {
+		tell_trouble(sending, why, why);
+		mp_metric_set(app->in_trouble, 1);
+	}
 	return MP_OK;
 }
 
@@ -287,6 +329,7 @@ struct mp_due_result email_send_due(void *ctx, struct mp_arena *arena, const str
 	if (gate_ms != 0)
 		return again(now_ms, short_wait_ms, gate_ms);
 	rc = attempt(&sending);
+	now_ms = time_now_ms(&sending); /* a silent server takes its time */
 	if (rc != MP_OK)
 		return not_tried(mail_id, rc, now_ms, wait_ms);
 	if (mail.state == EMAIL_DEFERRED && is_too_old(app, &mail, now_ms))

@@ -77,7 +77,8 @@ struct email_mail {
 	int64_t changed_ms;
 	char address[EMAIL_ADDRESS_SIZE]; /* where it went; "" before */
 	int64_t first_try_ms;		  /* 0: not tried yet */
-	int64_t unanswered;		  /* times it was handed over and no answer is known */
+	int64_t unanswered;		  /* times it was handed over and no answer is known;
+					     EMAIL_UNANSWERED_MAX: it is not sent any more */
 	int64_t hold_until_ms;		  /* an answer may still come: nobody sends it until then */
 	char answer[EMAIL_ANSWER_SIZE];	  /* the mail server's last words about it, or "" */
 };

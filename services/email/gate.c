@@ -26,20 +26,20 @@ int64_t gate_closed_until_ms(struct gate *gate, int64_t now_ms)
 	return now_ms < until_ms && until_ms - now_ms <= PAUSE_MS_MAX ? until_ms : 0;
 }
 
-bool gate_trouble(struct gate *gate, int64_t now_ms, const char *words)
+bool gate_trouble(struct gate *gate, int64_t now_ms, const char *kind)
 {
 	int64_t pause_ms = PAUSE_MS_MAX;
 
 	(void)pthread_mutex_lock(&gate->mutex);
-	/* What other threads had begun before it was closed is the same trouble. */
+	/* What other threads had under way when it was closed is the same trouble. */
 	if (now_ms >= gate->closed_until_ms) {
 		if (gate->troubles < 6)
 			pause_ms = PAUSE_MS_LEAST << gate->troubles;
 		gate->troubles++;
 		gate->closed_until_ms = now_ms + pause_ms;
 	}
-	bool news = strcmp(gate->told, words) != 0;
-	(void)snprintf(gate->told, sizeof(gate->told), "%s", words);
+	bool news = strcmp(gate->told, kind) != 0;
+	(void)snprintf(gate->told, sizeof(gate->told), "%s", kind);
 	(void)pthread_mutex_unlock(&gate->mutex);
 	return news;
 }

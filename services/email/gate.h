@@ -25,8 +25,11 @@ void gate_done(struct gate *gate);
 /* When mails may go again; 0: now. */
 int64_t gate_closed_until_ms(struct gate *gate, int64_t now_ms);
 
-/* True when words are news: they are to be logged, once. */
-bool gate_trouble(struct gate *gate, int64_t now_ms, const char *words);
+/*
+ * now_ms: when the trouble was known, not when the attempt began. kind tells one trouble from
+ * another. True when it is news: to be logged, once.
+ */
+bool gate_trouble(struct gate *gate, int64_t now_ms, const char *kind);
 
 /* The server has answered about a mail. True when that ends a trouble. */
 bool gate_pass(struct gate *gate);

@@ -76,7 +76,14 @@ void maildir_close(struct maildir *maildir)
 	free(maildir);
 }
 
-static enum mp_rc write_all(int fd, const char *bytes, size_t len)
+/* What errno says; MP_UNAVAILABLE. */
+static enum mp_rc say_not_done(const char *doing, char reterr[256])
+{
+	(void)snprintf(reterr, 256, "The maildir takes no mail (%s): %s.", doing, strerror(errno));
+	return MP_UNAVAILABLE;
+}
+
+static enum mp_rc write_all(int fd, const char *bytes, size_t len, char reterr[256])
 {
 	while (len > 0) {
 		ssize_t n = write(fd, bytes, len);
@@ -84,11 +91,11 @@ static enum mp_rc write_all(int fd, const char *bytes, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return MP_UNAVAILABLE;
+			return say_not_done("writing a file", reterr);
 		bytes += n;
 		len -= (size_t)n;
 	}
-	return fsync(fd) == 0 ? MP_OK : MP_UNAVAILABLE;
+	return fsync(fd) == 0 ? MP_OK : say_not_done("syncing a file", reterr);
 }
 
 /*
@@ -118,22 +125,22 @@ static void remove_names(struct maildir *maildir, const char *mail_id, const str
 	(void)unlinkat(maildir->tmp_fd, mail_id, 0);
 }
 
-static enum mp_rc write_to_tmp(
-	struct maildir *maildir, const char *mail_id, const char *message, size_t len)
+static enum mp_rc write_to_tmp(struct maildir *maildir, const char *mail_id, const char *message,
+	size_t len, char reterr[256])
 {
 	int fd = openat(maildir->tmp_fd, mail_id, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	enum mp_rc rc;
 
 	if (fd < 0)
-		return MP_UNAVAILABLE;
-	rc = write_all(fd, message, len);
-	if (close(fd) != 0)
-		rc = MP_UNAVAILABLE;
+		return say_not_done("making a file in tmp", reterr);
+	rc = write_all(fd, message, len, reterr);
+	if (close(fd) != 0 && rc == MP_OK)
+		rc = say_not_done("closing a file", reterr);
 	return rc;
 }
 
-enum mp_rc maildir_deliver(
-	struct maildir *maildir, const char *mail_id, const char *message, size_t len)
+enum mp_rc maildir_deliver(struct maildir *maildir, const char *mail_id, const char *message,
+	size_t len, char reterr[256])
 {
 	struct kept kept;
 	enum mp_rc rc = kept_name(mail_id, &kept);
@@ -142,14 +149,14 @@ enum mp_rc maildir_deliver(
 		return rc;
 	if (!lies_in_tmp(maildir, kept.name) || lies_in_tmp(maildir, mail_id)) {
 		remove_names(maildir, mail_id, &kept); /* what a crash left */
-		rc = write_to_tmp(maildir, mail_id, message, len);
+		rc = write_to_tmp(maildir, mail_id, message, len, reterr);
 		if (rc != MP_OK)
 			return rc;
 		if (linkat(maildir->tmp_fd, mail_id, maildir->tmp_fd, kept.name, 0) != 0 ||
 			renameat(maildir->tmp_fd, mail_id, maildir->new_fd, mail_id) != 0)
-			return MP_UNAVAILABLE;
+			return say_not_done("moving a file to new", reterr);
 	}
-	return fsync(maildir->new_fd) == 0 ? MP_OK : MP_UNAVAILABLE;
+	return fsync(maildir->new_fd) == 0 ? MP_OK : say_not_done("syncing new", reterr);
 }
 
 void maildir_forget(struct maildir *maildir, const char *mail_id)

@@ -19,10 +19,11 @@ void maildir_close(struct maildir *maildir);
 
 /*
  * MP_OK once the mail was put into new/, now or before. MP_UNAVAILABLE: no room, no permission;
- * repeat it. Threads: any, one mail by one at a time.
+ * repeat it; a sentence in reterr (size 256), without the mail's id. Threads: any, one mail by one
+ * at a time.
  */
 enum mp_rc maildir_deliver(struct maildir *maildir, const char *mail_id, const char *message,
-	size_t len) MP_MUST_CHECK;
+	size_t len, char reterr[256]) MP_MUST_CHECK;
 
 /* The delivery is recorded: nobody will repeat it. */
 void maildir_forget(struct maildir *maildir, const char *mail_id);

@@ -1,9 +1,6 @@
 #include "email.h"
 #include "email_http.h"
 
-#define PAGE 100
-#define MAILS_MAX 500 /* looked through for one payment */
-
 static int add_mail(json_t *items, const struct email_mail *mail)
 {
 	json_t *json = email_mail_to_json(mail);
@@ -17,37 +14,29 @@ static int add_mail(json_t *items, const struct email_mail *mail)
 	return json_array_append_new(items, json);
 }
 
-/* Newest first, so that what is older than the payment itself ends the search. */
-static enum mp_rc find_mails(struct email_app *app, struct mp_arena *arena,
-	const struct mp_id *user_id, const struct mp_id *payment_id, json_t *items)
+/* Newest first, as in the user's own list. */
+static json_t *found_to_json(const struct email_found *found)
 {
-	const char *after = NULL;
-	struct email_page page;
-	size_t seen = 0;
+	json_t *items = json_array();
+	json_t *json = json_object();
+	int bad = 0;
 
-	do {
-		enum mp_rc rc = email_list(app, arena, user_id, after, PAGE, &page);
-		if (rc != MP_OK)
-			return rc;
-		for (size_t i = 0; i < page.count; i++) {
-			const struct email_mail *mail = &page.mails[i];
-
-			if (mail->notice.event_time_ms + 60000 < mp_id_time_ms(payment_id))
-				return MP_OK;
-			if (mp_id_equal(&mail->notice.payment_id, payment_id) &&
-				add_mail(items, mail) != 0)
-				return MP_NOMEM;
-		}
-		seen += page.count;
-		after = page.after;
-	} while (after != NULL && seen < MAILS_MAX);
-	return MP_OK;
+	for (size_t i = found->count; i > 0; i--)
+		bad |= add_mail(items, found->mails[i - 1]);
+	bad |= json_object_set_new(json, "items", items);
+	bad |= mp_json_set_text(json, "next_cursor", NULL);
+	bad |= mp_json_set_bool(json, "complete", found->complete);
+	if (bad == 0)
+		return json;
+	json_decref(json);
+	return NULL;
 }
 
 /* GET /v1/operations/payments/{id}/mails */
 enum mp_rc email_get_operated(struct mp_request *req, struct mp_response *res, void *ctx)
 {
 	const struct mp_field_errors *errors = mp_request_field_errors(req);
+	struct email_found found;
 	struct mp_id payment_id;
 	struct mp_id user_id;
 
@@ -58,13 +47,8 @@ enum mp_rc email_get_operated(struct mp_request *req, struct mp_response *res, v
 	}
 	if (rc != MP_OK)
 		return rc;
-	json_t *items = json_array();
-	rc = items == NULL ? MP_NOMEM
-			   : find_mails(ctx, mp_request_arena(req), &user_id, &payment_id, items);
-	if (rc == MP_OK && json_array_size(items) == 0)
+	rc = email_find(ctx, mp_request_arena(req), &user_id, &payment_id, &found);
+	if (rc == MP_OK && found.count == 0 && found.complete)
 		rc = MP_NOT_FOUND;
-	if (rc == MP_OK)
-		return mp_response_list(res, items, NULL);
-	json_decref(items);
-	return rc;
+	return rc == MP_OK ? mp_response_json(res, 200, found_to_json(&found)) : rc;
 }

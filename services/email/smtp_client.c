@@ -400,6 +400,8 @@ static enum mp_rc answer_of(
 	struct smtp_answer answer = {.outcome = outcome_of(handle, code)};
 	enum mp_rc rc;
 
+	if (handle->reply.whole && handle->reply.code >= 400)
+		answer.code = handle->reply.code;
 	if (answer.outcome == SMTP_TROUBLE || answer.outcome == SMTP_UNKNOWN)
 		rc = say_trouble(handle, code, answer.words);
 	else

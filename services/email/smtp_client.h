@@ -55,6 +55,7 @@ enum smtp_outcome {
 
 struct smtp_answer {
 	enum smtp_outcome outcome;
+	int code;		       /* the server's 4xx or 5xx; 0 when it said neither */
 	char words[EMAIL_ANSWER_SIZE]; /* the server's own; for TROUBLE and UNKNOWN a sentence of
 					  ours. Printable ASCII, no secret. */
 };

@@ -1,136 +1,11 @@
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdatomic.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <arpa/inet.h>
-
-#include <cmocka.h>
+#include "testing_server.h"
 
 #include "base/crypto.h"
-#include "base/text.h"
 #include "gate.h"
 #include "http_client/http_client.h"
 #include "smtp_client.h"
 
-#define CUT "" /* instead of an answer: the connection ends */
 #define MESSAGE "Subject: x\r\n\r\n.\r\n..\r\n.end\r\n"
-
-/* What a server answers; NULL: as if all is well. */
-struct script {
-	const char *greeting;
-	const char *hello;
-	const char *sender;
-	const char *recipient;
-	const char *data;
-	const char *end;
-};
-
-/* A mail server for one connection after another, by a script. */
-struct server {
-	int fd;
-	pthread_t thread;
-	const struct script *script;
-	atomic_int connections;
-	char message[4096]; /* the last one, as it came over the wire, without the final dot */
-	char commands[4096];
-};
-
-static bool say(FILE *file, const char *answer, const char *usual)
-{
-	const char *text = answer != NULL ? answer : usual;
-
-	return text[0] != '\0' && fprintf(file, "%s\r\n", text) > 0 && fflush(file) == 0;
-}
-
-static bool take_message(struct server *server, FILE *file)
-{
-	char line[1200];
-
-	if (!say(file, server->script->data, "354 go on"))
-		return false;
-	if (server->script->data != NULL)
-		return true; /* refused */
-	server->message[0] = '\0';
-	while (fgets(line, sizeof(line), file) != NULL) {
-		if (strcmp(line, ".\r\n") == 0)
-			return say(file, server->script->end, "250 taken");
-		size_t len = strlen(server->message);
-		(void)snprintf(server->message + len, sizeof(server->message) - len, "%s", line);
-	}
-	return false;
-}
-
-static void serve(struct server *server, FILE *file)
-{
-	const struct script *script = server->script;
-	char line[1200];
-	bool on = say(file, script->greeting, "220 here");
-
-	while (on && fgets(line, sizeof(line), file) != NULL) {
-		size_t len = strlen(server->commands);
-		(void)snprintf(server->commands + len, sizeof(server->commands) - len, "%s", line);
-		if (strncmp(line, "EHLO", 4) == 0)
-			on = say(file, script->hello, "250-here\r\n250 8BITMIME");
-		else if (strncmp(line, "MAIL", 4) == 0)
-			on = say(file, script->sender, "250 sender");
-		else if (strncmp(line, "RCPT", 4) == 0)
-			on = say(file, script->recipient, "250 recipient");
-		else if (strncmp(line, "DATA", 4) == 0)
-			on = take_message(server, file);
-		else if (strncmp(line, "QUIT", 4) == 0)
-			on = say(file, NULL, "221 bye") && false;
-		else
-			on = say(file, NULL, "502 what");
-	}
-}
-
-static void *run_server(void *arg)
-{
-	struct server *server = arg;
-	int fd;
-
-	while ((fd = accept(server->fd, NULL, NULL)) >= 0) {
-		FILE *file = fdopen(fd, "r+");
-
-		if (file == NULL) {
-			(void)close(fd);
-			continue;
-		}
-		atomic_fetch_add(&server->connections, 1);
-		serve(server, file);
-		(void)fclose(file);
-	}
-	return NULL;
-}
-
-static void server_start(struct server *server, const struct script *script, char out_url[64])
-{
-	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(address);
-
-	*server = (struct server){.script = script, .fd = socket(AF_INET, SOCK_STREAM, 0)};
-	assert_int_equal(bind(server->fd, (struct sockaddr *)&address, len), 0);
-	assert_int_equal(listen(server->fd, 8), 0);
-	assert_int_equal(getsockname(server->fd, (struct sockaddr *)&address, &len), 0);
-	assert_int_equal(mp_text_format(out_url, 64, "smtp://127.0.0.1:%d/test.example",
-				 ntohs(address.sin_port)),
-		MP_OK);
-	assert_int_equal(pthread_create(&server->thread, NULL, run_server, server), 0);
-}
-
-static void server_stop(struct server *server)
-{
-	(void)shutdown(server->fd, SHUT_RDWR);
-	(void)pthread_join(server->thread, NULL);
-	(void)close(server->fd);
-}
 
 static struct smtp_client *open_client(const char *url)
 {
@@ -172,53 +47,55 @@ static struct smtp_mail a_mail(int *calls)
 static void every_answer_has_one_outcome(void **state)
 {
 	static const struct {
-		struct script script;
+		struct smtp_script script;
 		enum smtp_outcome outcome;
 		const char *words; /* somewhere in the answer */
 		int calls;	   /* of before_message */
+		int code;	   /* the server's, when it says no */
 	} rows[] = {
-		{{0}, SMTP_TAKEN, "250 taken", 1},
-		{{.greeting = CUT}, SMTP_TROUBLE, "was not reached", 0},
-		{{.greeting = "554 go away"}, SMTP_TROUBLE, "", 0},
-		{{.greeting = "421 busy"}, SMTP_TROUBLE, "", 0},
-		{{.hello = CUT}, SMTP_TROUBLE, "was not reached", 0},
-		{{.sender = "550 who are you"}, SMTP_TROUBLE, "550 who are you", 0},
-		{{.sender = "451 later"}, SMTP_TROUBLE, "451 later", 0},
-		{{.sender = "530 5.7.0 log on"}, SMTP_TROUBLE, "530 5.7.0 log on", 0},
-		{{.recipient = "451 later"}, SMTP_DEFERRED, "451 later", 0},
+		{{0}, SMTP_TAKEN, "250 taken", 1, 0},
+		{{.greeting = SMTP_CUT}, SMTP_TROUBLE, "was not reached", 0, 0},
+		{{.greeting = "554 go away"}, SMTP_TROUBLE, "", 0, 554},
+		{{.greeting = "421 busy"}, SMTP_TROUBLE, "", 0, 421},
+		{{.hello = SMTP_CUT}, SMTP_TROUBLE, "was not reached", 0, 0},
+		{{.sender = "550 who are you"}, SMTP_TROUBLE, "550 who are you", 0, 550},
+		{{.sender = "451 later"}, SMTP_TROUBLE, "451 later", 0, 451},
+		{{.sender = "530 5.7.0 log on"}, SMTP_TROUBLE, "530 5.7.0 log on", 0, 530},
+		{{.recipient = "451 later"}, SMTP_DEFERRED, "451 later", 0, 451},
 		{{.recipient = "550-no such\r\n550 mailbox"}, SMTP_REFUSED, "550-no such mailbox",
-			0},
-		{{.recipient = "530 log on"}, SMTP_TROUBLE, "530 log on", 0},
-		{{.recipient = "421 closing"}, SMTP_TROUBLE, "421 closing", 0},
-		{{.recipient = CUT}, SMTP_TROUBLE, "was not reached", 0},
-		{{.recipient = "nonsense"}, SMTP_TROUBLE, "", 0},
-		{{.data = "452 full"}, SMTP_DEFERRED, "452 full", 0},
-		{{.data = "554 no"}, SMTP_REFUSED, "554 no", 0},
-		{{.data = CUT}, SMTP_TROUBLE, "was not reached", 0},
-		{{.end = "451 later"}, SMTP_DEFERRED, "451 later", 1},
-		{{.end = "552 spam\x07\x1b[31m\xc3\xa9"}, SMTP_REFUSED, "552 spam[31m", 1},
-		{{.end = "421 closing"}, SMTP_TROUBLE, "421 closing", 1},
-		{{.end = CUT}, SMTP_UNKNOWN, "did not answer", 1},
+			0, 550},
+		{{.recipient = "530 log on"}, SMTP_TROUBLE, "530 log on", 0, 530},
+		{{.recipient = "421 closing"}, SMTP_TROUBLE, "421 closing", 0, 421},
+		{{.recipient = SMTP_CUT}, SMTP_TROUBLE, "was not reached", 0, 0},
+		{{.recipient = "nonsense"}, SMTP_TROUBLE, "", 0, 0},
+		{{.data = "452 full"}, SMTP_DEFERRED, "452 full", 0, 452},
+		{{.data = "554 no"}, SMTP_REFUSED, "554 no", 0, 554},
+		{{.data = SMTP_CUT}, SMTP_TROUBLE, "was not reached", 0, 0},
+		{{.end = "451 later"}, SMTP_DEFERRED, "451 later", 1, 451},
+		{{.end = "552 spam\x07\x1b[31m\xc3\xa9"}, SMTP_REFUSED, "552 spam[31m", 1, 552},
+		{{.end = "421 closing"}, SMTP_TROUBLE, "421 closing", 1, 421},
+		{{.end = SMTP_CUT}, SMTP_UNKNOWN, "did not answer", 1, 0},
 	};
 	int failures = 0;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct smtp_answer answer = {0};
-		struct server server;
+		struct smtp_server server;
 		char url[64];
 		int calls = 0;
 		struct smtp_mail mail = a_mail(&calls);
 
-		server_start(&server, &rows[i].script, url);
+		smtp_server_start(&server, &rows[i].script, url);
 		struct smtp_client *client = open_client(url);
 		enum mp_rc rc = smtp_send(client, &mail, &answer);
 		smtp_close(client);
-		server_stop(&server);
+		smtp_server_stop(&server);
 		if (rc != MP_OK || answer.outcome != rows[i].outcome || calls != rows[i].calls ||
+			answer.code != rows[i].code ||
 			strstr(answer.words, rows[i].words) == NULL) {
-			print_error("row %zu: rc %d outcome %d calls %d: %s\n", i, rc,
-				answer.outcome, calls, answer.words);
+			print_error("row %zu: rc %d outcome %d calls %d code %d: %s\n", i, rc,
+				answer.outcome, calls, answer.code, answer.words);
 			failures++;
 		}
 	}
@@ -227,7 +104,7 @@ static void every_answer_has_one_outcome(void **state)
 
 /* A server that takes everything, our client on it, and a mail. */
 struct post {
-	struct server server;
+	struct smtp_server server;
 	struct smtp_client *client;
 	struct smtp_mail mail;
 	int calls; /* of before_message */
@@ -235,10 +112,10 @@ struct post {
 
 static void post_open(struct post *post)
 {
-	static const struct script good = {0};
+	static const struct smtp_script good = {0};
 	char url[64];
 
-	server_start(&post->server, &good, url);
+	smtp_server_start(&post->server, &good, url);
 	post->client = open_client(url);
 	post->calls = 0;
 	post->mail = a_mail(&post->calls);
@@ -248,7 +125,7 @@ static void post_open(struct post *post)
 static void post_close(struct post *post)
 {
 	smtp_close(post->client);
-	server_stop(&post->server);
+	smtp_server_stop(&post->server);
 }
 
 static void a_line_of_a_dot_does_not_end_the_message(void **state)

@@ -20,7 +20,10 @@
  * Every failure of these helpers fails the test.
  */
 
-/* "kill", "start", "pause", "resume", "limit 10", "unlimit": returns when it is done. */
+/*
+ * "kill", "start", "pause", "resume", "limit 10" (of MP_QUEUE_EMAIL), "limit 10 QUEUE", "unlimit":
+ * returns when it is done.
+ */
 void broker_do(const char *order);
 const char *broker_url(void);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "metrics/metrics.h"
 
 static struct mp_publisher *open_publisher(void)
 {
@@ -205,6 +206,32 @@ static void dead_letters_keep_body_and_reason(void **state)
 	batch_free(batch);
 }
 
+static void a_dead_letter_is_counted_once_however_often_it_was_refused(void **state)
+{
+	struct mp_metric *dead = mp_counter("moneypal_bus_deliveries_total",
+		"queue=\"" MP_QUEUE_BILLING "\",verdict=\"dead\"",
+		"Deliveries handled, by what became of them.");
+	int64_t before = mp_metric_value(dead);
+	struct batch *batch = published(4);
+	struct record *record = record_new(odd_ones_are_dead);
+	static struct notes notes;
+	struct mp_sink sink = notes_sink(&notes);
+
+	for (int i = 0; i < 20; i++)
+		queue_put(MP_EXCHANGE_DEAD, MP_QUEUE_BILLING, 10);
+	assert_left(MP_QUEUE_BILLING ".dead", 20);
+	broker_do("limit 1 " MP_QUEUE_BILLING ".dead");
+	struct mp_consumer *consumer = consumer_open(record, &sink);
+	notes_wait(&notes, "dead_letters_refused", 4);
+	assert_int_equal(mp_metric_value(dead) - before, 0);
+	broker_do("unlimit");
+	assert_left(MP_QUEUE_BILLING ".dead", 22);
+	consumer_close(consumer);
+	assert_int_equal(mp_metric_value(dead) - before, 2);
+	record_free(record);
+	batch_free(batch);
+}
+
 static void undecodable_messages_are_dead_and_the_others_go_on(void **state)
 {
 	struct mp_publisher *publisher = open_publisher();
@@ -313,6 +340,7 @@ const struct CMUnitTest consume_tests[] = {
 	cmocka_unit_test_setup(nothing_new_is_handled_while_deliveries_are_held, purge),
 	cmocka_unit_test_setup(held_deliveries_go_back_when_the_consumer_ends, purge),
 	cmocka_unit_test_setup(dead_letters_keep_body_and_reason, purge),
+	cmocka_unit_test_setup(a_dead_letter_is_counted_once_however_often_it_was_refused, purge),
 	cmocka_unit_test_setup(undecodable_messages_are_dead_and_the_others_go_on, purge),
 	cmocka_unit_test_setup(too_large_message_is_a_dead_letter_unread, purge),
 	cmocka_unit_test_setup(two_consumers_share_a_queue, purge),

@@ -173,10 +173,35 @@ static void silent_broker_leaves_messages_unconfirmed_in_time(void **state)
 	batch_free(batch);
 }
 
+static void *resume_later(void *arg)
+{
+	(void)arg;
+	sleep_ms(1500);
+	broker_do("resume");
+	return NULL;
+}
+
+static void the_time_of_connecting_comes_on_top(void **state)
+{
+	struct mp_publisher *publisher = NULL;
+	struct batch *batch = batch_new("payment.requested", 1);
+	pthread_t thread;
+
+	assert_int_equal(mp_publisher_open(broker_url(), NULL, &publisher), MP_OK);
+	broker_do("pause"); /* the kernel takes the connection, the broker answers later */
+	assert_int_equal(mp_thread_start(&thread, "resume", resume_later, NULL), MP_OK);
+	enum mp_rc rc = mp_publisher_publish(publisher, batch->messages, 1, 1000);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(rc, MP_OK);
+	mp_publisher_close(publisher);
+	batch_free(batch);
+}
+
 const struct CMUnitTest outage_tests[] = {
 	cmocka_unit_test_setup(what_was_confirmed_is_consumed_though_the_broker_is_killed, purge),
 	cmocka_unit_test_setup(broker_that_is_down_at_the_start_is_waited_for, purge),
 	cmocka_unit_test_setup(consumer_ends_at_once_while_the_broker_is_down, purge),
 	cmocka_unit_test_setup(silent_broker_leaves_messages_unconfirmed_in_time, purge),
+	cmocka_unit_test_setup(the_time_of_connecting_comes_on_top, purge),
 };
 const size_t outage_tests_count = sizeof(outage_tests) / sizeof(outage_tests[0]);

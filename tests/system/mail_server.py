@@ -94,6 +94,8 @@ class MailServer:
             return "451 4.7.1 greylisted, come back"
         if self.misbehaves(address, "never-rcpt"):
             return "550-5.1.1 no such\r\n550 5.1.1 mailbox here"
+        if self.seen[address] > 0 and self.misbehaves(address, "cut-then-never"):
+            return "550 5.1.1 no such mailbox any more"
         if self.misbehaves(address, "closing"):
             return "421 4.3.2 closing down"
         envelope.rcpt_tos.append(address)
@@ -105,7 +107,7 @@ class MailServer:
             return "452 4.3.1 no room today"
         if self.misbehaves(address, "never-data"):
             return "554 5.7.1 looks like spam"
-        if self.misbehaves(address, "cut-untaken"):
+        if self.misbehaves(address, "cut-untaken") or self.misbehaves(address, "cut-then-never"):
             server.transport.abort()
             return "250 never heard"
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)

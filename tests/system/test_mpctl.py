@@ -198,6 +198,7 @@ def test_captured_money_is_told_where_it_is_while_the_wallet_is_away(moneypal, a
      "--from 2026-11-02 is after --to 2026-11-01."),
     (2, ("reconcile", "--from", "2024-01-01", "--to", "2026-11-01"), "is more than 366 days"),
     (1, ("backup", "/"), "/ is there already: name a folder that is not."),
+    (2, ("show", "wallet", "\x01", "SORT"), '"\x01" is no key'),
     (2, ("find",), "There is no command find; mpctl help lists them."),
     (2, ("help", "find"), "There is no command find; mpctl help lists them."),
     (2, (), "mpctl help lists the commands."),

@@ -126,6 +126,7 @@ CASES = [
     ("never-data", 9, "refused", 0),
     ("cut-untaken", 1, "sent", 1),
     ("cut-untaken", 9, "unknown", 0),
+    ("cut-then-never", 9, "unknown", 0),
     ("cut-taken", 1, "sent", 2),
     ("cut-taken", 9, "unknown", 2),
     ("hang-taken", 1, "sent", 2),
@@ -153,6 +154,9 @@ def test_what_the_mail_server_does_is_what_the_log_says(events, payer, plain, ru
             wrong.append(f"{kind} {times}: sent again under another Message-ID")
         if kind == "never-rcpt" and mail["answer"] != "550-5.1.1 no such 5.1.1 mailbox here":
             wrong.append(f"{kind}: {mail['answer']}")
+    wrong += [f"{kind}: tried {plain.seen[address_of(somebody)]} times"
+              for (kind, _, state, _), somebody in zip(CASES, people)
+              if state == "unknown" and plain.seen[address_of(somebody)] != 2]
     assert not wrong, "\n".join(wrong)
     assert mailer.metric("moneypal_mails_resent_total") >= 5
     assert mailer.metric('moneypal_mail_attempts_total{outcome="refused"}') == 2
