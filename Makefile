@@ -44,6 +44,7 @@ PROGRAMS := $(foreach service,$(notdir $(wildcard services/*)),services/$(servic
 	sandbox/stripe/moneypal-sandbox-stripe cli/mpctl/mpctl
 
 run: setup
+	@echo 'Building what has changed; the first time takes a minute or two'
 	@TARGETS="$(PROGRAMS)" tools/build build
 	@tools/web build
 	@/usr/bin/setpriv --pdeathsig TERM deploy/local/launch run

@@ -35,7 +35,7 @@ def test_the_quick_start_does_what_it_says(moneypal):
     told = typed(moneypal, "docs/QUICKSTART.md", "B=http://")
     in_order(told, [
         r'"first_name": "Ada"', r'"user_name": "ada-\d+"', r'"user_name": "bob-\d+"',
-        r"/pay/cs_test_\w+\n303\n", r'"amount": "100.00"',
+        r"/pay/cs_test_\w+", r"\n303\n", r'"amount": "100.00"',
         r'"state": "succeeded",\s+"status": true,\s+"payment_amount": "30.00"',
         r'"event": "payment.requested"', r'"event": "bill.settled"', r'"invoice_no": "INV-',
         r'"amount": "-30.00",\s+"balance_after": "70.00"', r'"type": "/problems/invalid"',
