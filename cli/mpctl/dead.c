@@ -248,8 +248,6 @@ static enum mp_dead_choice replay_letter(void *ctx, const struct mp_dead_letter 
 static enum mpctl_exit say_replayed(
 	const char *queue, const struct replay *replay, const struct mp_dead_count *count)
 {
-	bool is_left = replay->too_large > 0;
-
 	(void)printf("%zu given to %s again", count->replayed, service_of(queue));
 	if (count->dropped > 0)
 		(void)printf(", for %zu dead letters that were the same",
@@ -259,10 +257,10 @@ static enum mpctl_exit say_replayed(
 		mpctl_say(
 			"%zu are larger than an event may be and would only die again: they stay.",
 			replay->too_large);
-	is_left |= mpctl_say_unvisited(queue, count);
-	if (replay->id == NULL && count->visited < count->waiting)
+	bool is_more = mpctl_say_unvisited(queue, count);
+	if (is_more && replay->id == NULL)
 		mpctl_say("The same again goes on with the next ones.");
-	return is_left ? MPCTL_NO : MPCTL_DONE;
+	return is_more || replay->too_large > 0 ? MPCTL_NO : MPCTL_DONE;
 }
 
 enum mpctl_exit mpctl_dead_replay(struct mpctl *ctl, int argc, char **argv)

@@ -47,14 +47,22 @@ struct list {
 	size_t capacity;
 };
 
+enum side {
+	CAPTURED,
+	CREDITED,
+	SIDES
+};
+
+struct tally {
+	size_t count;
+	int64_t minor;
+};
+
 /* A currency's figures of one day. Minor units of as many digits as its amounts have. */
 struct sum {
 	char currency[4];
 	int digits;
-	int64_t captured_minor;
-	int64_t credited_minor;
-	size_t captured;
-	size_t credited;
+	struct tally tallies[SIDES];
 	size_t differences;
 };
 
@@ -108,43 +116,28 @@ static enum mpctl_exit say_no_sum(const struct reconciliation *r, const char *cu
 	return MPCTL_TROUBLE;
 }
 
-static enum mpctl_exit add_amount(
-	const struct reconciliation *r, struct sum *sum, const char *amount, int64_t *inout_minor)
+static enum mpctl_exit add_money(
+	struct reconciliation *r, enum side side, const char *currency, const char *amount)
 {
+	struct sum *sum = sum_of(r, currency);
 	int64_t minor = 0;
 	int digits = 0;
 
+	if (sum == NULL)
+		return say_no_sum(r, currency);
+	struct tally *tally = &sum->tallies[side];
+	tally->count++;
 	if (amount == NULL) /* of a currency that is not ours: counted, not added */
 		return MPCTL_DONE;
 	if (!mpctl_read_amount(amount, &minor, &digits)) {
-		mpctl_say("\"%.40s %s\", told of %s, is no amount.", amount, sum->currency, r->day);
+		mpctl_say("\"%.40s %s\", told of %s, is no amount.", amount, currency, r->day);
 		return MPCTL_TROUBLE;
 	}
 	sum->digits = digits;
-	if (mp_minor_add(*inout_minor, minor, inout_minor) == MP_OK)
+	if (mp_minor_add(tally->minor, minor, &tally->minor) == MP_OK)
 		return MPCTL_DONE;
-	mpctl_say("The sum of %s of %s is more than can be counted.", sum->currency, r->day);
+	mpctl_say("The sum of %s of %s is more than can be counted.", currency, r->day);
 	return MPCTL_TROUBLE;
-}
-
-static enum mpctl_exit add_captured(struct reconciliation *r, const struct capture *capture)
-{
-	struct sum *sum = sum_of(r, capture->currency);
-
-	if (sum == NULL)
-		return say_no_sum(r, capture->currency);
-	sum->captured++;
-	return add_amount(r, sum, capture->amount, &sum->captured_minor);
-}
-
-static enum mpctl_exit add_credited(struct reconciliation *r, const struct credit *credit)
-{
-	struct sum *sum = sum_of(r, credit->currency);
-
-	if (sum == NULL)
-		return say_no_sum(r, credit->currency);
-	sum->credited++;
-	return add_amount(r, sum, credit->amount, &sum->credited_minor);
 }
 
 /* --- reading a day --- */
@@ -338,7 +331,7 @@ static enum mpctl_exit check_capture(struct reconciliation *r, struct capture *c
 	bool found = false;
 	bool young = false;
 
-	enum mpctl_exit result = add_captured(r, capture);
+	enum mpctl_exit result = add_money(r, CAPTURED, capture->currency, capture->amount);
 	if (result != MPCTL_DONE)
 		return result;
 	if (!mp_id_is_none(&capture->funding_id))
@@ -353,7 +346,7 @@ static enum mpctl_exit check_capture(struct reconciliation *r, struct capture *c
 		credit->captured = true;
 		if (!is_same_money(capture, credit))
 			add_difference(r, "other amount", capture, credit);
-		return add_credited(r, credit);
+		return add_money(r, CREDITED, credit->currency, credit->amount);
 	}
 	if (capture->payment_id == NULL) {
 		add_difference(r, "nobody's", capture, NULL);
@@ -442,7 +435,7 @@ static enum mpctl_exit check_credit(struct reconciliation *r, const struct credi
 		return MPCTL_DONE;
 	}
 	add_difference(r, "not captured", NULL, credit);
-	return add_credited(r, credit);
+	return add_money(r, CREDITED, credit->currency, credit->amount);
 }
 
 /* --- days --- */
@@ -470,11 +463,13 @@ static void add_day(struct reconciliation *r)
 
 	for (size_t i = 0; i < r->sums_count; i++) {
 		const struct sum *sum = &r->sums[i];
+		const struct tally *captured = &sum->tallies[CAPTURED];
+		const struct tally *credited = &sum->tallies[CREDITED];
 		const char *const texts[] = {r->day, sum->currency,
-			mp_arena_printf(arena, "%zu", sum->captured),
-			mpctl_write_amount(arena, sum->captured_minor, sum->digits),
-			mp_arena_printf(arena, "%zu", sum->credited),
-			mpctl_write_amount(arena, sum->credited_minor, sum->digits),
+			mp_arena_printf(arena, "%zu", captured->count),
+			mpctl_write_amount(arena, captured->minor, sum->digits),
+			mp_arena_printf(arena, "%zu", credited->count),
+			mpctl_write_amount(arena, credited->minor, sum->digits),
 			mp_arena_printf(arena, "%zu", sum->differences)};
 		table_add(&r->days, texts);
 	}

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -162,19 +161,12 @@ uint16_t mp_http_server_port(const struct mp_http_server *server)
 
 /* --- closing --- */
 
-static void nap(void)
-{
-	const struct timespec ms = {.tv_nsec = 1000000};
-
-	(void)nanosleep(&ms, NULL); /* woken early, it looks again early */
-}
-
 static void wait_until_none(const atomic_uint *count, int wait_ms)
 {
 	int64_t until_ms = mp_clock_mono_ms() + wait_ms;
 
 	while (atomic_load(count) > 0 && mp_clock_mono_ms() < until_ms)
-		nap();
+		mp_sleep_ms(1);
 }
 
 /* libmicrohttpd aborts when it is stopped with a suspended connection, so all are resumed. */
@@ -183,7 +175,7 @@ static void abandon_detached(struct mp_http_server *server)
 	while (atomic_load(&server->dispatched) > 0 || atomic_load(&server->finishers) > 0) {
 		for (unsigned i = 0; i < server->config.network_threads; i++)
 			http_network_abandon(&server->networks[i]);
-		nap();
+		mp_sleep_ms(1);
 	}
 }
 

@@ -176,12 +176,18 @@ enum mp_rc mp_money_from_provider(int64_t amount, const struct mp_currency *curr
 	return rescale(amount, currency->provider_exponent, currency->exponent, out);
 }
 
+int64_t mp_money_provider_step(const struct mp_currency *currency)
+{
+	int fewer_digits = currency->exponent - currency->provider_exponent;
+
+	return power_of_ten(fewer_digits > 0 ? fewer_digits : 0);
+}
+
 enum mp_rc mp_money_chargeable(int64_t minor, const struct mp_currency *currency, int64_t *out)
 {
 	int64_t least =
 		minor > currency->provider_minimum_minor ? minor : currency->provider_minimum_minor;
-	int fewer_digits = currency->exponent - currency->provider_exponent;
-	int64_t step = power_of_ten(fewer_digits > 0 ? fewer_digits : 0);
+	int64_t step = mp_money_provider_step(currency);
 	int64_t amount;
 
 	assert(currency->provider_minimum_minor >= 0);

@@ -74,6 +74,9 @@ enum mp_rc mp_money_to_provider(
 enum mp_rc mp_money_from_provider(
 	int64_t amount, const struct mp_currency *currency, int64_t *out) MP_MUST_CHECK;
 
+/* The minor units that amounts for the provider are multiples of: 1 unless it has fewer digits. */
+int64_t mp_money_provider_step(const struct mp_currency *currency);
+
 /*
  * The smallest amount at least minor that the provider can charge: at least its minimum, and exact
  * in its exponent. MP_INVALID on overflow.

@@ -1,5 +1,4 @@
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/crypto.h"
@@ -53,9 +52,7 @@ bool mp_dynamo_wait(struct dynamo_call *call, long base_ms, long max_ms)
 	long wait_ms = (long)(mp_random_number() % (uint64_t)most_ms) + 1;
 	if (mp_clock_mono_ms() + wait_ms + ATTEMPT_MS_MIN > call->deadline_mono_ms)
 		return false;
-	const struct timespec wait = {
-		.tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000};
-	(void)nanosleep(&wait, NULL);
+	mp_sleep_ms(wait_ms);
 	mp_metric_add(call->db->retries, 1);
 	return true;
 }

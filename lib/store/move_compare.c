@@ -1,5 +1,4 @@
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "store/engine.h"
@@ -12,14 +11,13 @@
 
 bool move_try_again(const struct mp_move *move, enum mp_rc rc, int64_t *began_ms)
 {
-	const struct timespec wait = {.tv_nsec = AGAIN_WAIT_MS * 1000000L};
 	int64_t now_ms = mp_clock_mono_ms();
 
 	if (*began_ms == 0)
 		*began_ms = now_ms;
 	if (!mp_rc_is_transient(rc) || now_ms - *began_ms >= move->patience_ms)
 		return false;
-	(void)nanosleep(&wait, NULL);
+	mp_sleep_ms(AGAIN_WAIT_MS);
 	return true;
 }
 

@@ -176,10 +176,8 @@ static void tell_minimum(
 	const struct mp_currency *currency = order->currency;
 	char minimum[MP_AMOUNT_TEXT_SIZE];
 	char step[MP_AMOUNT_TEXT_SIZE];
-	int64_t step_minor = 1;
+	int64_t step_minor = mp_money_provider_step(currency);
 
-	for (int i = currency->provider_exponent; i < currency->exponent; i++)
-		step_minor *= 10;
 	mp_money_format(currency->provider_minimum_minor, currency, minimum);
 	mp_money_format(step_minor, currency, step);
 	const char *message = mp_arena_printf(mp_request_arena(req), "%s at least %s %s%s%s", words,
