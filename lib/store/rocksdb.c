@@ -16,15 +16,16 @@
  * from the page cache.
  */
 #define MEMTABLE_BYTES (16u << 20)
-#define CACHE_BYTES (48u << 20) /* filled by reads only */
+#define CACHE_BYTES (32u << 20) /* filled by reads only */
 #define CACHE_SHARD_BITS 2	/* few: a shard must be large beside the largest block */
 #define METADATA_BLOCK_BYTES (4u << 10)
 /*
  * A ledger adds and seldom overwrites: merging files of like size (universal compaction) costs it a
- * quarter of what levels do, and more files to look into cost little behind their filters. Writes
- * are slowed down late, because a large merge takes its time while small files come in.
+ * quarter of what levels do, and more files to look into cost little: each has its filter, and what
+ * is appended is not looked for (rocksdb_ends.c). Writes are slowed down late, because a large merge
+ * takes its time while small files come in.
  */
-#define FILES_TO_MERGE 8
+#define FILES_TO_MERGE 16
 #define FILES_SLOW_DOWN 40
 #define FILES_STOP 80
 /* One writes memory out; of the two that merge, one is free beside a large merge. */
@@ -348,7 +349,8 @@ static void engine_close(void *data)
 		mp_pending_done(&engine->groups[i].pending);
 		rocksdb_writebatch_destroy(engine->groups[i].batch);
 	}
-	mp_versions_free(engine->versions);
+	mp_memo_free(engine->versions);
+	mp_memo_free(engine->ends);
 	rocksdb_writeoptions_destroy(engine->write_durable);
 	rocksdb_writeoptions_destroy(engine->write_soon);
 	rocksdb_readoptions_destroy(engine->read);
@@ -391,17 +393,20 @@ static void open_lock_init(pthread_rwlock_t *lock)
 static struct mp_rocksdb *engine_new(const char *directory, const struct mp_sink *sink)
 {
 	struct mp_rocksdb *engine = calloc(1, sizeof(*engine));
-	struct mp_versions *versions = mp_versions_new();
+	struct mp_memo *versions = mp_memo_new();
+	struct mp_memo *ends = mp_memo_new();
 	char *copy = strdup(directory);
 
-	if (engine == NULL || versions == NULL || copy == NULL) {
+	if (engine == NULL || versions == NULL || ends == NULL || copy == NULL) {
 		free(engine);
-		mp_versions_free(versions);
+		mp_memo_free(versions);
+		mp_memo_free(ends);
 		free(copy);
 		return NULL;
 	}
 	engine->directory = copy;
 	engine->versions = versions;
+	engine->ends = ends;
 	if (sink != NULL)
 		engine->sink = *sink;
 	open_lock_init(&engine->open_lock);

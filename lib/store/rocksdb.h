@@ -5,8 +5,8 @@
 #include <rocksdb/c.h>
 
 #include "store/engine.h"
+#include "store/memo.h"
 #include "store/pending.h"
-#include "store/versions.h"
 
 /*
  * The RocksDB engine, for its own files:
@@ -16,6 +16,7 @@
  *	rocksdb_read.c    get, query, scan
  *	rocksdb_commit.c  group commit: requests, their queue, who leads
  *	rocksdb_group.c   group commit: a group's conditions and its write
+ *	rocksdb_ends.c    where partitions end, for items that are appended
  *	rocksdb_expire.c  leaving out what expired long ago
  *	rocksdb_copy.c    holding writes, and a copy of what is there
  *	rocksdb_beside.c  reading beside the process that uses the folder
@@ -57,8 +58,10 @@ struct mp_rocksdb {
 	/* While one group is on its way to the disk, the next one is checked: by turns. */
 	struct rocksdb_group groups[2];
 	unsigned groups_taken;
-	struct mp_versions *versions; /* for who checks: as what is checked so far leaves them */
-	uint64_t versions_opened;
+	/* For who checks, as what is checked so far leaves it: */
+	struct mp_memo *versions; /* of items that were replaced lately, by their keys */
+	struct mp_memo *ends;	  /* rocksdb_ends.c */
+	uint64_t remembered_opened;
 
 	/* Held by a leader while it writes, and by whoever makes writes wait. */
 	pthread_mutex_t write_lock;

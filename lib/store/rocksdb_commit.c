@@ -28,6 +28,7 @@ static void prepare_write(struct prepared_write *write, const struct mp_op *op)
 	write->expected = EXPECT_NOTHING;
 	write->becomes = 1;
 	write->refusal = MP_STALE;
+	write->appends = op->appends;
 	switch (op->kind) {
 	case MP_OP_INSERT:
 		write->expected = 0;
@@ -109,6 +110,7 @@ static enum mp_rc prepare_commit(
 		*write = (struct prepared_write){.key = at};
 		prepare_write(write, &ops[i]);
 		write->key_len = mp_key_write(ops[i].pk, ops[i].sk, at);
+		write->pk_len = write->key_len - strlen(ops[i].sk) - 1;
 		at += write->key_len;
 		if (ops[i].item == NULL)
 			continue;

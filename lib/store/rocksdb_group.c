@@ -33,13 +33,24 @@ static enum mp_rc version_of(struct mp_rocksdb *engine, const struct prepared_wr
 	return MP_OK;
 }
 
-/* As the transactions before leave it, written or not: looked for where it costs least, first. */
+static bool remembered_version(
+	struct mp_rocksdb *engine, const struct prepared_write *write, int64_t *out_version)
+{
+	size_t len;
+	const void *version = mp_memo_get(engine->versions, write->key, write->key_len, &len);
+
+	if (version != NULL)
+		memcpy(out_version, version, sizeof(*out_version));
+	return version != NULL;
+}
+
+/* As the groups before leave it, written or not: looked for where it costs least, first. */
 static enum mp_rc expected_version(struct mp_rocksdb *engine, const struct rocksdb_group *before,
 	const struct prepared_write *write, int64_t now_s, int64_t *out_version)
 {
 	if ((before != NULL &&
 		    mp_pending_get(&before->pending, write->key, write->key_len, out_version)) ||
-		mp_versions_get(engine->versions, write->key, write->key_len, out_version))
+		remembered_version(engine, write, out_version))
 		return MP_OK;
 	return version_of(engine, write, now_s, out_version);
 }
@@ -51,7 +62,7 @@ static enum mp_rc check_request(struct mp_rocksdb *engine, const struct rocksdb_
 		const struct prepared_write *write = &request->writes[i];
 		enum mp_rc rc = MP_OK;
 		int64_t version;
-		if (write->expected == EXPECT_NOTHING)
+		if (write->expected == EXPECT_NOTHING || mp_rocksdb_is_behind_end(engine, write))
 			continue;
 		request->by_group =
 			mp_pending_get(&group->pending, write->key, write->key_len, &version);
@@ -98,10 +109,11 @@ static void remember_request(struct mp_rocksdb *engine, struct rocksdb_group *gr
 		mp_pending_set(&group->pending, write->key, write->key_len,
 			mp_record_is_expired(write->expires_at_s, now_s) ? 0 : write->becomes);
 		if (is_replaced_to_stay(write))
-			mp_versions_set(
-				engine->versions, write->key, write->key_len, write->becomes);
+			mp_memo_set(engine->versions, write->key, write->key_len, &write->becomes,
+				sizeof(write->becomes));
 		else
-			mp_versions_forget(engine->versions, write->key, write->key_len);
+			mp_memo_forget(engine->versions, write->key, write->key_len);
+		mp_rocksdb_move_end(engine, write);
 	}
 }
 
@@ -129,9 +141,11 @@ void mp_rocksdb_check_group(
 	struct mp_rocksdb *engine, struct rocksdb_group *group, const struct rocksdb_group *before)
 {
 	group->durable = false;
-	if (engine->versions_opened != group->opened)
-		mp_versions_clear(engine->versions);
-	engine->versions_opened = group->opened;
+	if (engine->remembered_opened != group->opened) {
+		mp_memo_clear(engine->versions);
+		mp_memo_clear(engine->ends);
+	}
+	engine->remembered_opened = group->opened;
 	rocksdb_writebatch_clear(group->batch);
 	enum mp_rc rc = mp_pending_reset(&group->pending, group->keys_count, group->keys_bytes);
 	if (rc != MP_OK) {

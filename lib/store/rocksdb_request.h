@@ -14,11 +14,13 @@ struct prepared_write {
 	const char *key;
 	const char *value; /* NULL: the key goes */
 	size_t key_len;
+	size_t pk_len; /* of the key, which goes on with a zero byte */
 	size_t value_len;
 	int64_t expected; /* the version to be at; 0: absent; or EXPECT_NOTHING */
 	int64_t becomes;  /* the version afterwards; 0: absent; VERSION_STAYS: a check only */
 	int64_t expires_at_s;
 	enum mp_rc refusal;
+	bool appends;
 };
 
 struct rocksdb_request {
@@ -35,6 +37,16 @@ struct rocksdb_request {
 	enum mp_rc rc;
 	size_t refused;
 };
+
+/* --- rocksdb_ends.c: for who checks --- */
+
+/* Whether the write appends an item that is absent, after all that is checked so far. */
+bool mp_rocksdb_is_behind_end(const struct mp_rocksdb *engine, const struct prepared_write *write);
+
+/* The write is among what is checked. */
+void mp_rocksdb_move_end(struct mp_rocksdb *engine, const struct prepared_write *write);
+
+/* --- rocksdb_group.c --- */
 
 /*
  * Makes the batch of those whose conditions hold, and gives the others their rc. before: the group

@@ -100,6 +100,7 @@ struct mp_op {
 	int64_t version;	    /* REPLACE, REMOVE, CHECK, RESTORE */
 	const struct mp_item *item; /* INSERT, REPLACE, PUT, RESTORE */
 	size_t item_bytes;	    /* at most, as a record (codec.h); set by mp_txn_commit */
+	bool appends;		    /* INSERT: by mp_txn_append */
 };
 
 /* Called in the committing thread; call may be NULL. */
@@ -129,11 +130,18 @@ struct mp_txn {
 
 void mp_txn_begin(struct mp_txn *txn, struct mp_store *store, struct mp_arena *arena);
 size_t mp_txn_insert(struct mp_txn *txn, const struct mp_item *item);
+size_t mp_txn_append(struct mp_txn *txn, const struct mp_item *item);
 size_t mp_txn_replace(struct mp_txn *txn, const struct mp_item *item, int64_t version);
 size_t mp_txn_remove(struct mp_txn *txn, const char *pk, const char *sk, int64_t version);
 size_t mp_txn_put(struct mp_txn *txn, const struct mp_item *item);
 size_t mp_txn_check(struct mp_txn *txn, const char *pk, const char *sk, int64_t version);
 size_t mp_txn_restore(struct mp_txn *txn, const struct mp_item *item);
+
+/*
+ * mp_txn_append is mp_txn_insert into a partition that only grows at its end, as a journal does: for
+ * an item with nothing behind it that is there. An engine may take the caller's word for that: it
+ * looks for the first one, and needs no read for those behind.
+ */
 
 /*
  * Writes all or nothing; durable when it returns MP_OK. reterr_op (may be NULL) names the first

@@ -64,6 +64,15 @@ size_t mp_txn_insert(struct mp_txn *txn, const struct mp_item *item)
 	return txn_add_item(txn, MP_OP_INSERT, item, 0);
 }
 
+size_t mp_txn_append(struct mp_txn *txn, const struct mp_item *item)
+{
+	size_t op = mp_txn_insert(txn, item);
+
+	if (op != MP_OP_NONE)
+		txn->ops[op].appends = true;
+	return op;
+}
+
 size_t mp_txn_replace(struct mp_txn *txn, const struct mp_item *item, int64_t version)
 {
 	return txn_add_item(txn, MP_OP_REPLACE, item, version);

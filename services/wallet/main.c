@@ -30,7 +30,7 @@ static const struct mp_setting settings[] = {
 	{"QUEUE_MAX", MP_SETTING_INT, "10000", FIELD(queue_max), .min = WALLET_TRANSFERS_MAX,
 		.max = 1000000,
 		.help = "transfers that may wait; beyond it requests are answered 503"},
-	{"CACHE_ACCOUNTS", MP_SETTING_INT, "16384", FIELD(cache_accounts), .min = 1024,
+	{"CACHE_ACCOUNTS", MP_SETTING_INT, "65536", FIELD(cache_accounts), .min = 1024,
 		.max = 10000000, .help = "accounts kept in memory, about 200 bytes each"},
 	{"COMMITTERS", MP_SETTING_INT, "0", FIELD(committers), .min = 0,
 		.max = COMMITTER_THREADS_MAX,

@@ -300,7 +300,7 @@ enum mp_rc wallet_db_commit(const struct wallet_db *db, const struct wallet_db_b
 		(void)mp_txn_insert(&txn, wallet_transfer_to_item(batch->transfers[i], arena));
 	const size_t transfers_end = txn.count;
 	for (size_t i = 0; i < batch->entries_count; i++)
-		(void)mp_txn_insert(&txn, wallet_entry_to_item(&batch->entries[i], arena));
+		(void)mp_txn_append(&txn, wallet_entry_to_item(&batch->entries[i], arena));
 	for (size_t i = 0; i < batch->transfers_count; i++) {
 		const struct wallet_transfer *transfer = batch->transfers[i];
 		if (transfer->outcome != WALLET_POSTED)

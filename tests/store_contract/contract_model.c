@@ -69,7 +69,18 @@ struct planned {
 	int64_t version;
 	int64_t n;
 	bool expired;
+	bool appends; /* an insert with nothing behind it */
 };
+
+/* Nothing behind it is there. */
+static bool is_last(const struct model *m, const struct planned *op)
+{
+	for (size_t row = op->row + 1; row < ROWS; row++) {
+		if (m->rows[op->partition][row].version != 0)
+			return false;
+	}
+	return true;
+}
 
 static struct planned plan_op(struct model *m)
 {
@@ -96,6 +107,7 @@ static struct planned plan_op(struct model *m)
 		op.version = 1;
 	if (op.kind == MP_OP_RESTORE)
 		op.version = 1 + (int64_t)below(m, 5);
+	op.appends = below(m, 4) > 0 && is_last(m, &op);
 	return op;
 }
 
@@ -117,7 +129,10 @@ static void add_planned(struct model *m, struct mp_txn *txn, const struct planne
 
 	switch (op->kind) {
 	case MP_OP_INSERT:
-		mp_txn_insert(txn, item);
+		if (op->appends)
+			mp_txn_append(txn, item);
+		else
+			mp_txn_insert(txn, item);
 		break;
 	case MP_OP_REPLACE:
 		mp_txn_replace(txn, item, op->version);

@@ -90,6 +90,8 @@ static void no_update_of_a_counter_is_lost(void **state)
 
 #define KEYS 50
 
+static size_t (*add_claim)(struct mp_txn *txn, const struct mp_item *item);
+
 static void *claim_keys(void *arg)
 {
 	struct worker *w = arg;
@@ -101,8 +103,8 @@ static void *claim_keys(void *arg)
 			mp_arena_printf(w->arena, "%d-%d", w->number, i); /* rides along */
 		mp_txn_begin(&txn, w->f->store, w->arena);
 		mp_txn_insert(&txn, make_item(w->arena, "MINE", mine, 1));
-		mp_txn_insert(&txn, make_item(w->arena, "CLAIM", mp_arena_printf(w->arena, "%d", i),
-					    w->number));
+		add_claim(&txn, make_item(w->arena, "CLAIM", mp_arena_printf(w->arena, "%02d", i),
+					w->number));
 		size_t refused = MP_OP_NONE;
 		enum mp_rc rc = mp_txn_commit(&txn, &refused);
 		if (rc == MP_OK)
@@ -122,9 +124,8 @@ static int64_t count_rows(struct fixture *f, const char *pk)
 	return page.more ? -1 : (int64_t)page.count;
 }
 
-static void each_key_is_claimed_by_one(void **state)
+static void claim_side_by_side(struct fixture *f)
 {
-	struct fixture *f = *state;
 	struct worker workers[THREADS];
 	int claimed = 0;
 
@@ -134,6 +135,18 @@ static void each_key_is_claimed_by_one(void **state)
 	assert_int_equal(claimed, KEYS);
 	assert_int_equal(count_rows(f, "CLAIM"), KEYS);
 	assert_int_equal(count_rows(f, "MINE"), KEYS); /* the losers' rows were not written */
+}
+
+static void each_key_is_claimed_by_one(void **state)
+{
+	add_claim = mp_txn_insert;
+	claim_side_by_side(*state);
+}
+
+static void each_place_behind_the_end_is_taken_by_one(void **state)
+{
+	add_claim = mp_txn_append;
+	claim_side_by_side(*state);
 }
 
 /* --- money that moves between accounts stays the same sum --- */
@@ -271,6 +284,7 @@ int run_thread_tests(const char *name)
 	const struct CMUnitTest tests[] = {
 		T(no_update_of_a_counter_is_lost),
 		T(each_key_is_claimed_by_one),
+		T(each_place_behind_the_end_is_taken_by_one),
 		T(moves_between_items_keep_the_sum),
 		T(what_was_queued_before_counts),
 	};

@@ -24,6 +24,41 @@ static void insert_over_an_item_is_refused(void **state)
 	assert_item(f, "A", "1", 1, 7);
 }
 
+static enum mp_rc append_one(struct fixture *f, const char *sk, int64_t n, int64_t check_version)
+{
+	struct mp_txn txn;
+
+	mp_txn_begin(&txn, f->store, f->arena);
+	mp_txn_append(&txn, make_item(f->arena, "JOURNAL", sk, n));
+	mp_txn_check(&txn, "OTHER", "1", check_version);
+	return mp_txn_commit(&txn, NULL);
+}
+
+static void append_overwrites_nothing_as_insert(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(append_one(f, "1", 1, 0), MP_OK);
+	assert_int_equal(append_one(f, "1", 2, 0), MP_EXISTS);
+	assert_int_equal(append_one(f, "2", 2, 0), MP_OK);
+	assert_int_equal(append_one(f, "3", 3, 0), MP_OK);
+	assert_int_equal(append_one(f, "3", 4, 0), MP_EXISTS);
+	assert_int_equal(append_one(f, "6", 6, 7), MP_STALE); /* so it is not there */
+	assert_int_equal(insert_one(f, "JOURNAL", "4", 4), MP_OK);
+	assert_int_equal(put_one(f, "JOURNAL", "5", 5), MP_OK);
+	assert_int_equal(append_one(f, "4", 0, 0), MP_EXISTS);
+	assert_int_equal(append_one(f, "5", 0, 0), MP_EXISTS);
+	assert_int_equal(append_one(f, "6", 6, 0), MP_OK);
+	assert_int_equal(append_one(f, "7", 7, 0), MP_OK);
+	contract_reopen(f);
+	assert_int_equal(append_one(f, "7", 0, 0), MP_EXISTS);
+	assert_int_equal(remove_one(f, "JOURNAL", "7", 1), MP_OK);
+	assert_int_equal(append_one(f, "7", 8, 0), MP_OK);
+	for (int64_t n = 1; n <= 6; n++)
+		assert_item(f, "JOURNAL", mp_arena_printf(f->arena, "%d", (int)n), 1, n);
+	assert_item(f, "JOURNAL", "7", 1, 8);
+}
+
 static void replace_needs_the_version_and_raises_it(void **state)
 {
 	struct fixture *f = *state;
@@ -533,6 +568,7 @@ int run_txn_tests(const char *name)
 	const struct CMUnitTest tests[] = {
 		T(insert_gives_version_1),
 		T(insert_over_an_item_is_refused),
+		T(append_overwrites_nothing_as_insert),
 		T(replace_needs_the_version_and_raises_it),
 		T(remove_needs_the_version),
 		T(check_needs_the_version_and_writes_nothing),
