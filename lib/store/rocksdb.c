@@ -21,9 +21,9 @@
 #define METADATA_BLOCK_BYTES (4u << 10)
 /*
  * A ledger adds and seldom overwrites: merging files of like size (universal compaction) costs it a
- * quarter of what levels do, and more files to look into cost little: each has its filter, and what
- * is appended is not looked for (rocksdb_ends.c). Writes are slowed down late, because a large merge
- * takes its time while small files come in.
+ * quarter of what levels do, and more files to look into cost little: each has its filter, and
+ * what is appended is not looked for (rocksdb_ends.c). Writes are slowed down late, because a large
+ * merge takes its time while small files come in.
  */
 #define FILES_TO_MERGE 16
 #define FILES_SLOW_DOWN 40

@@ -3,10 +3,11 @@
 #include "store/rocksdb_request.h"
 
 /*
- * Where partitions end that items are appended to: the sort key of the last one, of those written or
- * on their way. What is appended behind it is absent, which takes no read to see; a read for each
- * entry of a ledger is what would grow most with it. The first append is looked for like any insert,
- * and what is refused later, or removed, leaves an end too far: that costs a read, and no more.
+ * Where partitions end that items are appended to: the sort key of the last one, of those written
+ * or on their way. What is appended behind it is absent, which takes no read to see; a read for
+ * each entry of a ledger is what would grow most with it. The first append is looked for like any
+ * insert, and what is refused later, or removed, leaves an end too far: that costs a read, and no
+ * more.
  */
 
 static bool is_behind(const struct prepared_write *write, const char *end, size_t end_len)
