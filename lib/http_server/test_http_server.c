@@ -153,6 +153,7 @@ static const struct mp_route routes[] = {
 	{.method = "GET", .path = "/header", .handler = say_header},
 	{.method = "GET", .path = "/empty", .handler = say_empty},
 	{.method = "GET", .path = "/code/{code}", .handler = say_code},
+	{.method = "POST", .path = "/code/{code}", .handler = say_code},
 	{.method = "GET", .path = "/own", .handler = say_own_problem},
 };
 
@@ -551,6 +552,19 @@ static void every_code_has_a_status_and_a_problem(void **state)
 		"\"status\":409,\"detail\":\"The wallet lacks 3.00.\"}");
 }
 
+/* Memory may have run out behind the effect: only a handler that reads has certainly done nothing. */
+static void without_memory_nobody_is_told_that_nothing_was_done(void **state)
+{
+	static struct raw_answer answer;
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "/code/%c", 'a' + (int)MP_NOMEM);
+	assert_int_equal(raw_call(port, "POST", path, "", "", &answer), 503);
+	assert_non_null(strstr(answer.body, "\"/problems/unknown_outcome\""));
+	assert_int_equal(raw_call(port, "GET", path, "", "", &answer), 503);
+	assert_non_null(strstr(answer.body, "\"/problems/busy\""));
+}
+
 static void every_answer_has_its_headers(void **state)
 {
 	static struct raw_answer answer;
@@ -589,6 +603,7 @@ int main(void)
 		cmocka_unit_test(every_wrong_field_is_named_at_once),
 		cmocka_unit_test(pages_have_limits_and_cursors_that_cannot_be_made_up),
 		cmocka_unit_test(every_code_has_a_status_and_a_problem),
+		cmocka_unit_test(without_memory_nobody_is_told_that_nothing_was_done),
 		cmocka_unit_test(every_answer_has_its_headers),
 	};
 

@@ -165,12 +165,9 @@ static enum mp_rc register_and_answer(struct registering *job)
 			"This user name is taken: please choose another.");
 		return MP_CONFLICT;
 	}
-	if (rc == MP_OK) {
+	if (rc == MP_OK)
 		rc = mp_response_json(mp_request_response(job->req), 201, user_to_json(&user));
-		if (rc == MP_NOMEM)
-			rc = MP_UNKNOWN; /* to the caller: it was done */
-	}
-	if (rc == MP_UNKNOWN)
+	if (rc == MP_UNKNOWN || rc == MP_NOMEM)
 		mp_request_problem(
 			job->req, "unknown_outcome", "Perhaps you are registered: try to log on.");
 	return rc;
