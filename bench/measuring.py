@@ -115,7 +115,7 @@ class Ledger:
             "DATA_DIR": str(self.folder / name), "CURRENCIES": "USD:2:2:0.50",
             "AMQP_URL": f"amqp://nobody:nothing@127.0.0.1:{PORT}/%2f",
             "JWKS_URL": f"http://127.0.0.1:{PORT + 1}/.well-known/jwks.json",
-            "PUBLIC_URL": f"http://127.0.0.1:{PORT}", **more, **{k: v for k, v in os.environ.items() if k.startswith("X_") or k in ("CACHE_ACCOUNTS", "COMMITTERS", "BATCH_MAX")}}
+            "PUBLIC_URL": f"http://127.0.0.1:{PORT}", **more}
         process = subprocess.Popen([BUILD / "services" / name / f"moneypal-{name}"],
                                    env=environment, stderr=subprocess.DEVNULL)
         self.processes.append(process)
