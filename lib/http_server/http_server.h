@@ -14,7 +14,8 @@
  * HTTP/1.1 on libmicrohttpd: network threads (epoll) and a fixed pool of workers. A route is data;
  * its handler runs on a worker and may block, or, with MP_ROUTE_INLINE, on the network thread and
  * may not. A handler returns a code; only here does a code become a status and a problem body
- * (RFC 9457, `type` "/problems/<name>").
+ * (RFC 9457, `type` "/problems/<name>"). MP_NOMEM of a handler that does not only read is told as
+ * an unknown outcome: perhaps the answer alone lacked memory.
  */
 struct mp_request;
 struct mp_response;

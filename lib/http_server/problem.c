@@ -160,7 +160,7 @@ static void settle_problem(struct mp_request *req, enum mp_rc rc)
 	req->res.content_type = "application/problem+json";
 }
 
-/* Its handler has run, and is not one that only reads. */
+/* It was not refused before its handler, which does not only read. */
 static bool may_have_acted(const struct mp_request *req)
 {
 	return req->early_rc == MP_OK && strcmp(req->method, "GET") != 0 &&
@@ -171,13 +171,12 @@ void http_settle(struct mp_request *req, enum mp_rc rc)
 {
 	if (rc == MP_OK && req->res.status == 0 && !req->res.hang_up)
 		rc = MP_BUG; /* a handler that answers nothing */
-	if (rc == MP_NOMEM && may_have_acted(req))
-		rc = MP_UNKNOWN; /* perhaps only the answer lacked memory */
 	req->rc = rc;
 	if (rc == MP_OK)
 		return;
 	http_stream_leave(&req->res);
-	settle_problem(req, rc);
+	/* Perhaps only the answer lacked memory. */
+	settle_problem(req, rc == MP_NOMEM && may_have_acted(req) ? MP_UNKNOWN : rc);
 }
 
 enum mp_rc http_refuse(struct mp_request *req, unsigned status, const char *name,

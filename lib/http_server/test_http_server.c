@@ -552,7 +552,7 @@ static void every_code_has_a_status_and_a_problem(void **state)
 		"\"status\":409,\"detail\":\"The wallet lacks 3.00.\"}");
 }
 
-/* Memory may have run out behind the effect: only a handler that reads has certainly done nothing. */
+/* It may have run out behind the effect: only who reads has certainly done nothing. */
 static void without_memory_nobody_is_told_that_nothing_was_done(void **state)
 {
 	static struct raw_answer answer;

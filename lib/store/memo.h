@@ -4,9 +4,9 @@
 #include <stddef.h>
 
 /*
- * What a store remembers of keys, so that it need not read it. A table of fixed size, in which a
- * newer key takes the place of an older one: what was set is known until it is forgotten, or was
- * displaced. Threads: one at a time.
+ * What a store remembers of keys, to be spared reads. A table of fixed size, in which a newer key
+ * takes the place of an older one: what was set is known until it is forgotten, or was displaced.
+ * Threads: one at a time.
  */
 struct mp_memo;
 

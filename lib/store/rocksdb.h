@@ -58,7 +58,10 @@ struct mp_rocksdb {
 	/* While one group is on its way to the disk, the next one is checked: by turns. */
 	struct rocksdb_group groups[2];
 	unsigned groups_taken;
-	/* For who checks, as what is checked so far leaves it: */
+	/*
+	 * For who checks, as what is checked so far leaves it. True since one process alone writes
+	 * to the folder, and each of its writes passes here.
+	 */
 	struct mp_memo *versions; /* of items that were replaced lately, by their keys */
 	struct mp_memo *ends;	  /* rocksdb_ends.c */
 	uint64_t remembered_opened;

@@ -110,7 +110,7 @@ static enum mp_rc prepare_commit(
 		*write = (struct prepared_write){.key = at};
 		prepare_write(write, &ops[i]);
 		write->key_len = mp_key_write(ops[i].pk, ops[i].sk, at);
-		write->pk_len = write->key_len - strlen(ops[i].sk) - 1;
+		write->pk_len = strlen(ops[i].pk);
 		at += write->key_len;
 		if (ops[i].item == NULL)
 			continue;
@@ -137,6 +137,7 @@ static enum mp_rc prepare_erase(
 	for (size_t i = 0; i < count; i++) {
 		request->writes[i] = (struct prepared_write){.key = at, .expected = EXPECT_NOTHING};
 		request->writes[i].key_len = mp_key_write(keys[i].pk, keys[i].sk, at);
+		request->writes[i].pk_len = strlen(keys[i].pk);
 		at += request->writes[i].key_len;
 	}
 	request_sort(request);

@@ -7,7 +7,7 @@
  * or on their way. What is appended behind it is absent, which takes no read to see; a read for
  * each entry of a ledger is what would grow most with it. The first append is looked for like any
  * insert, and what is refused later, or removed, leaves an end too far: that costs a read, and no
- * more.
+ * more. (A journal with a hole, which no crash leaves, is an audit's to find.)
  */
 
 static bool is_behind(const struct prepared_write *write, const char *end, size_t end_len)

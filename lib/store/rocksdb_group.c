@@ -98,12 +98,12 @@ static bool is_replaced_to_stay(const struct prepared_write *write)
 	return write->expected > 0 && write->becomes > 0 && write->expires_at_s == 0;
 }
 
-/* What later ones, of this group and of the next, must see. */
+/* What later ones, of this group and of the next, must see. In order: an end moves on only. */
 static void remember_request(struct mp_rocksdb *engine, struct rocksdb_group *group,
 	const struct rocksdb_request *request, int64_t now_s)
 {
 	for (size_t i = 0; i < request->count; i++) {
-		const struct prepared_write *write = &request->writes[i];
+		const struct prepared_write *write = request->in_order[i];
 		if (write->becomes == VERSION_STAYS)
 			continue;
 		mp_pending_set(&group->pending, write->key, write->key_len,

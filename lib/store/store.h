@@ -138,9 +138,10 @@ size_t mp_txn_check(struct mp_txn *txn, const char *pk, const char *sk, int64_t 
 size_t mp_txn_restore(struct mp_txn *txn, const struct mp_item *item);
 
 /*
- * mp_txn_append is mp_txn_insert into a partition that grows at its end, as a journal does: for an
- * item with nothing behind it that is there. An engine may take the caller's word for that: it
- * looks for the first one, and needs no read for those behind.
+ * mp_txn_append is mp_txn_insert into a partition that grows at its end, as a journal does: behind
+ * an item that it adds nothing is there yet. An engine may take the caller's word for that: it
+ * looks for the first one, needs no read for those behind, and could overwrite what should not be
+ * there.
  */
 
 /*

@@ -229,12 +229,9 @@ static enum mp_rc answer(struct mp_request *req, struct mp_response *res, void *
 	const struct job *job = ctx;
 	enum mp_rc rc = job->rc;
 
-	if (rc == MP_OK) {
+	if (rc == MP_OK)
 		rc = job->is_batch ? answer_batch(res, job) : answer_one(res, job);
-		if (rc == MP_NOMEM)
-			rc = MP_UNKNOWN; /* to the caller: it was decided */
-	}
-	if (rc == MP_UNKNOWN)
+	if (rc == MP_UNKNOWN || rc == MP_NOMEM)
 		mp_request_problem(req, "unknown_outcome",
 			"It is not known whether this was done: send it again with the same ids.");
 	return rc;

@@ -38,6 +38,16 @@ static void append_overwrites_nothing_as_insert(void **state)
 {
 	struct fixture *f = *state;
 
+	struct mp_txn txn;
+
+	mp_txn_begin(&txn, f->store, f->arena);
+	mp_txn_put(&txn, make_item(f->arena, "BOTH", "2", 2)); /* behind the other, and before it */
+	mp_txn_append(&txn, make_item(f->arena, "BOTH", "1", 1));
+	assert_int_equal(mp_txn_commit(&txn, NULL), MP_OK);
+	mp_txn_begin(&txn, f->store, f->arena);
+	mp_txn_append(&txn, make_item(f->arena, "BOTH", "2", 3));
+	assert_int_equal(mp_txn_commit(&txn, NULL), MP_EXISTS);
+
 	assert_int_equal(append_one(f, "1", 1, 0), MP_OK);
 	assert_int_equal(append_one(f, "1", 2, 0), MP_EXISTS);
 	assert_int_equal(append_one(f, "2", 2, 0), MP_OK);
