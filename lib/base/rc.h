@@ -25,7 +25,7 @@ enum mp_rc {
 	MP_UNAVAILABLE, /* a part does not serve now; nothing was written */
 	MP_UNKNOWN,	/* no answer: perhaps written; repeat with the same ids */
 	MP_BUSY,	/* a bound of our own is reached; nothing was written */
-	MP_NOMEM,	/* no memory; nothing was written, by a store */
+	MP_NOMEM,	/* no memory; a store has written nothing */
 	MP_CORRUPT,	/* stored or received data breaks its format */
 	MP_BUG,		/* a rule of our own is broken */
 

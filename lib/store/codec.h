@@ -1,6 +1,8 @@
 #ifndef MP_STORE_CODEC_H
 #define MP_STORE_CODEC_H
 
+#include <string.h>
+
 #include "store/item.h"
 
 /*
@@ -25,6 +27,14 @@ bool mp_key_is_valid(const char *key);
 
 /* The stored key's bytes into out, which has room for it; returns their number. */
 size_t mp_key_write(const char *pk, const char *sk, char *out);
+
+/* Below, at or above 0: the order in which stored keys, or sort keys alone, stand. */
+static inline int mp_key_compare(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
+
+	return order != 0 ? order : (a_len > b_len) - (a_len < b_len);
+}
 
 /* MP_CORRUPT when the bytes are not a stored key. */
 enum mp_rc mp_key_read(const void *bytes, size_t len, struct mp_arena *arena, const char **out_pk,

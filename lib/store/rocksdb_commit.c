@@ -60,12 +60,8 @@ static int compare_keys(const void *a, const void *b)
 {
 	const struct prepared_write *left = *(const struct prepared_write *const *)a;
 	const struct prepared_write *right = *(const struct prepared_write *const *)b;
-	size_t common = left->key_len < right->key_len ? left->key_len : right->key_len;
 
-	int order = memcmp(left->key, right->key, common);
-	if (order != 0)
-		return order;
-	return (left->key_len > right->key_len) - (left->key_len < right->key_len);
+	return mp_key_compare(left->key, left->key_len, right->key, right->key_len);
 }
 
 /* RocksDB's memory is a sorted list: neighbours written one after the other find their place. */

@@ -1,5 +1,4 @@
-#include <string.h>
-
+#include "store/codec.h"
 #include "store/rocksdb_request.h"
 
 /*
@@ -12,12 +11,9 @@
 
 static bool is_behind(const struct prepared_write *write, const char *end, size_t end_len)
 {
-	const char *sk = write->key + write->pk_len + 1;
-	size_t sk_len = write->key_len - write->pk_len - 1;
-	size_t common = sk_len < end_len ? sk_len : end_len;
+	size_t at = write->pk_len + 1;
 
-	int order = memcmp(sk, end, common);
-	return order > 0 || (order == 0 && sk_len > end_len);
+	return mp_key_compare(write->key + at, write->key_len - at, end, end_len) > 0;
 }
 
 bool mp_rocksdb_is_behind_end(const struct mp_rocksdb *engine, const struct prepared_write *write)

@@ -233,9 +233,7 @@ static bool query_range(const struct mp_query *query, struct range *range)
 	else if (!to_before)
 		add_byte(range->to, &range->to_len, '\0');
 
-	size_t common = range->from_len < range->to_len ? range->from_len : range->to_len;
-	int order = memcmp(range->from, range->to, common);
-	return order < 0 || (order == 0 && range->from_len < range->to_len);
+	return mp_key_compare(range->from, range->from_len, range->to, range->to_len) < 0;
 }
 
 enum mp_rc mp_rocksdb_query(

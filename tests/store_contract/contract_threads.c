@@ -90,12 +90,9 @@ static void no_update_of_a_counter_is_lost(void **state)
 
 #define KEYS 50
 
-static size_t (*add_claim)(struct mp_txn *txn, const struct mp_item *item);
-
-static void *claim_keys(void *arg)
+static void *claim_keys(
+	struct worker *w, size_t (*add)(struct mp_txn *txn, const struct mp_item *item))
 {
-	struct worker *w = arg;
-
 	for (int i = 0; i < KEYS; i++) {
 		struct mp_txn txn;
 		mp_arena_reset(w->arena);
@@ -103,8 +100,8 @@ static void *claim_keys(void *arg)
 			mp_arena_printf(w->arena, "%d-%d", w->number, i); /* rides along */
 		mp_txn_begin(&txn, w->f->store, w->arena);
 		mp_txn_insert(&txn, make_item(w->arena, "MINE", mine, 1));
-		add_claim(&txn, make_item(w->arena, "CLAIM", mp_arena_printf(w->arena, "%02d", i),
-					w->number));
+		add(&txn, make_item(w->arena, "CLAIM", mp_arena_printf(w->arena, "%02d", i),
+				  w->number));
 		size_t refused = MP_OP_NONE;
 		enum mp_rc rc = mp_txn_commit(&txn, &refused);
 		if (rc == MP_OK)
@@ -113,6 +110,16 @@ static void *claim_keys(void *arg)
 			w->failures++;
 	}
 	return NULL;
+}
+
+static void *claim_by_insert(void *arg)
+{
+	return claim_keys(arg, mp_txn_insert);
+}
+
+static void *claim_by_append(void *arg)
+{
+	return claim_keys(arg, mp_txn_append);
 }
 
 static int64_t count_rows(struct fixture *f, const char *pk)
@@ -124,12 +131,12 @@ static int64_t count_rows(struct fixture *f, const char *pk)
 	return page.more ? -1 : (int64_t)page.count;
 }
 
-static void claim_side_by_side(struct fixture *f)
+static void claim_side_by_side(struct fixture *f, void *(*claim)(void *))
 {
 	struct worker workers[THREADS];
 	int claimed = 0;
 
-	assert_int_equal(run_workers(f, workers, claim_keys), 0);
+	assert_int_equal(run_workers(f, workers, claim), 0);
 	for (int i = 0; i < THREADS; i++)
 		claimed += workers[i].done;
 	assert_int_equal(claimed, KEYS);
@@ -139,14 +146,12 @@ static void claim_side_by_side(struct fixture *f)
 
 static void each_key_is_claimed_by_one(void **state)
 {
-	add_claim = mp_txn_insert;
-	claim_side_by_side(*state);
+	claim_side_by_side(*state, claim_by_insert);
 }
 
 static void each_place_behind_the_end_is_taken_by_one(void **state)
 {
-	add_claim = mp_txn_append;
-	claim_side_by_side(*state);
+	claim_side_by_side(*state, claim_by_append);
 }
 
 /* --- money that moves between accounts stays the same sum --- */

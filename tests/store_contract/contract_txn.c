@@ -37,7 +37,6 @@ static enum mp_rc append_one(struct fixture *f, const char *sk, int64_t n, int64
 static void append_overwrites_nothing_as_insert(void **state)
 {
 	struct fixture *f = *state;
-
 	struct mp_txn txn;
 
 	mp_txn_begin(&txn, f->store, f->arena);
